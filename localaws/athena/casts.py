@@ -12,6 +12,7 @@ from localaws.athena import typing as types
 from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import holds_rows, json_text, row_of_json
+from localaws.athena.mixtures import check_char_inside, check_inner
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import common_zone, elsewhere, local
@@ -34,6 +35,7 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
     target, source = node.to, node.this.type
     kind = source.this if source is not None else DType.UNKNOWN
     attempt = isinstance(node, exp.TryCast) or isinstance(node.parent, exp.Try)
+    check_char_inside(target)
     if isinstance(node.this, exp.Null) or kind == DType.NULL:
         return cast(node.this.copy(), _duckdb_type(target))
     if target.this in types.TEXT:
@@ -53,6 +55,7 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
     _keep_zone(node)
+    check_inner(source, target)
     value = node.this.copy()
     if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
         value = call("round", value)  # half up, away from zero
@@ -241,6 +244,8 @@ def _from_text(node: Any, target: exp.DataType, *, attempt: bool) -> exp.Expr:
     value = node.this.copy()
     if target.this == DType.JSON:
         return call("athena_json_string", value)
+    if node.this.type.this == DType.CHAR:  # the spaces at its end are none of it
+        value = call("rtrim", value, exp.Literal.string(" "))
     patterns: dict[Any, str] = {
         **dict.fromkeys(types.INTEGERS, _INTEGER_TEXT),
         **dict.fromkeys(types.FLOATS, _DOUBLE_TEXT),

@@ -12,7 +12,7 @@ from localaws.athena.arithmetic import kind_of, operand
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
-from localaws.athena.zones import elsewhere, local, moved
+from localaws.athena.zones import elsewhere, instant, local
 
 _DATE_UNITS: Final = ("day", "week", "month", "quarter", "year")
 _UNITS: Final = ("millisecond", "second", "minute", "hour", *_DATE_UNITS)
@@ -33,11 +33,10 @@ def date_add(node: Any) -> exp.Expr:
     count: exp.Expr = operand(node.expression.copy())
     if times > 1:
         count = exp.Mul(this=count, expression=exp.Literal.number(times))
-    here = unit in _DATE_UNITS and elsewhere(node.this)  # a day is one there, of 23 hours perhaps
-    given = local(node.this) if here else node.this.copy()
-    moment = exp.Add(this=operand(given), expression=call("to_" + step, cast(count, DType.BIGINT)))
-    if here:
-        return moved(exp.Paren(this=moment), node.this.type)
+    added = call("to_" + step, cast(count, DType.BIGINT))
+    if unit in _DATE_UNITS and elsewhere(node.this):  # a day is one there, of 23 hours perhaps
+        return call("athena_add_there", added, node.this.copy(), exp.Literal.string(types.zone_of(node.this.type)))
+    moment = exp.Add(this=operand(node.this.copy()), expression=added)
     return cast(exp.Paren(this=moment), {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP"))
 
 
@@ -69,16 +68,33 @@ def date_trunc(node: Any) -> exp.Expr:
         raise not_supported("date_trunc of a value whose type cannot be derived")
     target = {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP")
     if elsewhere(node.this):
-        return moved(call("date_trunc", unit, local(node.this)), node.this.type)
+        return call("athena_trunc_there", unit, node.this.copy(), exp.Literal.string(types.zone_of(node.this.type)))
     return cast(call("date_trunc", unit, node.this.copy()), target)
 
 
 def extract(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``extract``, with weeks and weekdays by ISO 8601."""
     unit = node.name.lower()
+    if unit.startswith("timezone_"):
+        return _offset(unit, node.expression)
     part = {"dow": "isodow", "day_of_week": "isodow", "doy": "doy", "day_of_year": "doy", "yow": "isoyear",
             "year_of_week": "isoyear"}.get(unit, unit)  # fmt: skip
     return cast(call("date_part", exp.Literal.string(part), local(node.expression)), DType.BIGINT)
+
+
+def _offset(unit: str, value: Any) -> exp.Expr:
+    """Return the whole hours by which the local time of a zone is ahead, or the minutes beside them; both below 0."""
+    if kind_of(value) != DType.TIMESTAMPTZ:
+        actual = types.trino_name(value.type) if value.type else "unknown"
+        raise QueryFailed(
+            "TYPE_MISMATCH",
+            f"line 1:1: Type of value to extract time zone from must be timestamp with time zone (actual {actual})",
+        )
+    ahead = call("date_sub", exp.Literal.string("minute"), instant(value), local(value))
+    sixty = exp.Literal.number(60)
+    if unit == "timezone_minute":
+        return cast(exp.Paren(this=exp.Mod(this=ahead, expression=sixty, meta={DONE: True})), DType.BIGINT)
+    return cast(call("trunc", exp.Div(this=cast(ahead, DType.DOUBLE), expression=sixty)), DType.BIGINT)
 
 
 def mysql_format(name: str) -> Callable[[Any], exp.Expr]:

@@ -20,6 +20,7 @@ from localaws.athena.computing import Computed, Computer, Question, Relation
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.hive.pruning import Pruning
 from localaws.athena.leave import Leave
+from localaws.athena.mixtures import has_zone
 from localaws.athena.plan import Parsed, QueryPlan, plan
 from localaws.athena.processes import EngineEnded
 from localaws.athena.sources import quoted
@@ -269,6 +270,8 @@ def _columns(query: QueryPlan, kinds: list[str], schema: pa.Schema) -> list[Colu
     columns = []
     for label, derived, kind, field in zip(query.labels, query.types, kinds, schema, strict=True):
         found = _result_type(derived, kind, field.type)
+        if query.zoned and has_zone(found) and not has_zone(derived):
+            raise not_supported("a result column whose zone cannot be derived")
         columns.append(Column(label, found))
     return columns
 

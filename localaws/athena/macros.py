@@ -53,6 +53,22 @@ MACROS = (
          WHEN x IS NULL OR NOT regexp_matches(x, 'T.*[+-]\d\d(:?\d\d)?$') OR regexp_matches(x, '[+-]00(:?00)?$') THEN x
          ELSE left(x, CAST('NOT_SUPPORTED: the zone of ' || x || ' is not supported by the local Athena yet' AS BIGINT))
          END""",
+    # A local time that comes twice is the first of both, as in Joda; one that is left out is so much later.
+    """CREATE MACRO athena_ahead(moment, zone) AS timezone(zone, moment) - timezone('UTC', moment)""",
+    """CREATE MACRO athena_earliest(there, zone) AS list_transform([{'t': there, 'm': timezone(zone, there)}],
+         lambda athena_e: CASE
+           WHEN timezone(zone, timezone('UTC', athena_e.t) - athena_ahead(athena_e.m - to_hours(24), zone)) = athena_e.t
+           THEN timezone('UTC', athena_e.t) - athena_ahead(athena_e.m - to_hours(24), zone) ELSE athena_e.m END)[1]""",
+    # Where it can, it is as far from UTC as the moment that it was made of.
+    """CREATE MACRO athena_beside(there, moment, zone) AS CASE
+         WHEN timezone(zone, timezone('UTC', there) - athena_ahead(moment, zone)) = there
+         THEN timezone('UTC', there) - athena_ahead(moment, zone) ELSE athena_earliest(there, zone) END""",
+    """CREATE MACRO athena_trunc_there(unit, moment, zone) AS list_transform([moment], lambda athena_m: CASE
+         WHEN unit IN ('millisecond', 'second', 'minute', 'hour')
+         THEN athena_m - (timezone(zone, athena_m) - date_trunc(unit, timezone(zone, athena_m)))
+         ELSE athena_beside(CAST(date_trunc(unit, timezone(zone, athena_m)) AS TIMESTAMP), athena_m, zone) END)[1]""",
+    """CREATE MACRO athena_add_there(step, moment, zone) AS list_transform([{'m': moment, 's': step}],
+         lambda athena_m: athena_beside(timezone(zone, athena_m.m) + athena_m.s, athena_m.m, zone))[1]""",
     # The first value of a key that comes twice.
     """CREATE MACRO athena_map(ks, vs) AS CASE WHEN list_unique(ks) = len(ks) THEN map(ks, vs)
          ELSE map(list_filter(ks, lambda x, i: list_position(ks, x) = i),

@@ -16,6 +16,7 @@ from sqlglot.schema import MappingSchema
 from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
+from localaws.athena.mixtures import check_mixtures
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
@@ -59,6 +60,8 @@ class QueryPlan:
     relations: dict[str, TableName]
     columns_read: dict[str, set[str]] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
+    #: Whether there is a timestamp in a zone other than UTC in it.
+    zoned: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,11 @@ def plan(
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
     check_types(tree)
+    zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
     reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
-    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known)
+    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known, zoned)
 
 
 def duckdb_sql(tree: exp.Expr) -> str:

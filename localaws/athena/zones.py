@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any, Final
 
 from sqlglot import exp
@@ -35,6 +35,7 @@ def with_zones(tree: exp.Expr) -> None:
         elif isinstance(node, exp.Cast) and node.to.this == DType.TIMESTAMPTZ and isinstance(node.this, exp.Literal):
             found = _WRITTEN.fullmatch(node.this.name)
             if found is not None and found[2] not in types.UTC:
+                _check_written(found[1], found[2])
                 local = exp.Cast(this=exp.Literal.string(found[1]), to=types.timestamp(_digits(found[1])))
                 node.replace(exp.Anonymous(this="with_timezone", expressions=[local, exp.Literal.string(found[2])]))
 
@@ -64,11 +65,6 @@ def instant(value: Any) -> exp.Expr:
     if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
         return call("timezone", exp.Literal.string("UTC"), copied)
     return copied
-
-
-def moved(value: exp.Expr, kind: Any) -> exp.Expr:
-    """Return a local time in the zone of a type as that moment."""
-    return call("timezone", exp.Literal.string(types.zone_of(kind)), cast(value, "TIMESTAMP"))
 
 
 def elsewhere(value: Any) -> bool:
@@ -107,7 +103,8 @@ def with_timezone(node: Any) -> exp.Expr:
     if node.type is None or node.type.this != DType.TIMESTAMPTZ:
         raise not_supported("with_timezone of a zone that is not written there")
     _check(types.zone_of(node.type))
-    return moved(node.expressions[0].copy(), node.type)
+    there = cast(node.expressions[0].copy(), "TIMESTAMP")
+    return call("athena_earliest", there, exp.Literal.string(types.zone_of(node.type)))
 
 
 def part(node: Any) -> exp.Expr:
@@ -131,6 +128,20 @@ def _check(zone: str) -> None:
         raise not_supported(f"the zone {zone}", allowed="a name, as 'Europe/Vienna'")
     if zone not in zoneinfo.available_timezones():
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Time zone not supported: {zone}")
+
+
+def _check_written(moment: str, zone: str) -> None:
+    """Raise for a time that there is not in its zone, as clocks are put forward over it."""
+    parts = [int(part) for part in re.split(r"[-: .]", moment)[:6]]
+    year, month, day, hour, minute, second = [*parts, 0, 0, 0][:6]
+    if year > MAXYEAR or zone not in zoneinfo.available_timezones():
+        return
+    try:
+        there = datetime(year, month, day, hour, minute, second, tzinfo=zoneinfo.ZoneInfo(zone))
+    except ValueError:  # no day of the calendar: DuckDB's cast tells it
+        return
+    if there.astimezone(UTC).astimezone(there.tzinfo).replace(tzinfo=None) != there.replace(tzinfo=None):
+        raise QueryFailed("INVALID_LITERAL", f"line 1:1: '{moment} {zone}' is not a valid TIMESTAMP literal")
 
 
 def _digits(moment: str) -> int:

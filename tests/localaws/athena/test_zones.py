@@ -45,6 +45,8 @@ _BEFORE = "with_timezone(TIMESTAMP '2026-03-28 12:00:00.000', 'Europe/Vienna')"
         (f"array_agg(x), map(ARRAY['a'], ARRAY[max(x)]), lag(max(x)) OVER (ORDER BY 1) FROM (SELECT {_YORK} AS x)", "[2026-06-30 21:11:12.000 America/New_York]|{a=2026-06-30 21:11:12.000 America/New_York}|NULL"),
         (f"x = TIMESTAMP '2026-07-01 01:11:12.000 UTC', x AT TIME ZONE 'UTC' FROM (SELECT {_YORK} AS x)", "true|2026-07-01 01:11:12.000 UTC"),
         ("transform(ARRAY[TIMESTAMP '2026-07-01 23:11:12.000 UTC'], t -> day(t AT TIME ZONE 'Europe/Vienna'))", "[2]"),
+        (f"extract(timezone_hour FROM {_YORK}), extract(timezone_minute FROM {_YORK}), extract(timezone_hour FROM now())", "-4|0|0"),
+        ("extract(timezone_hour FROM x), extract(timezone_minute FROM x) FROM (SELECT TIMESTAMP '2026-01-01 00:00:00.000 UTC' AT TIME ZONE 'America/St_Johns' AS x)", "-3|-30"),
         ("CAST(ts AT TIME ZONE z AS date) FROM t, (VALUES 'Asia/Tokyo') v(z) WHERE k = 1", "2024-01-31"),
     ],
 )  # fmt: skip
@@ -63,6 +65,8 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("CAST(now() AT TIME ZONE 'Asia/Tokyo' AS timestamp with time zone)", "NOT_SUPPORTED: a cast to a timestamp with a"),
         ("with_timezone(ts, s) FROM t", "NOT_SUPPORTED: with_timezone of a zone that is not written there"),
         ("to_iso8601(now() AT TIME ZONE 'Asia/Tokyo')", "NOT_SUPPORTED: to_iso8601 in a zone"),
+        ("TIMESTAMP '2026-03-29 02:30:00 Europe/Vienna'", "INVALID_LITERAL: line 1:1: '2026-03-29 02:30:00 Europe/Vienna' is not a valid"),
+        ("extract(timezone_hour FROM ts) FROM t", "TYPE_MISMATCH: line 1:1: Type of value to extract time zone from"),
         ("now() AT TIME ZONE 'Asia/Tokyo' + INTERVAL '1' MONTH", "NOT_SUPPORTED: months added to a timestamp in a zone"),
     ],
 )  # fmt: skip
@@ -91,3 +95,58 @@ def test_local_times_are_those_of_the_zones_table(opened: QueryEngine, moment: d
             f"{later:%Y-%m-%d %H:%M:%S}.000 {zone}",
         ]
     )
+
+
+#: An hour that comes twice: in Vienna's night of 25 October 2026, in Havana's midnight, in half an hour of Lord Howe.
+_AUTUMN = [
+    ("Europe/Vienna", datetime(2026, 10, 24, 23, 0, tzinfo=UTC)),
+    ("America/Havana", datetime(2026, 11, 1, 3, 0, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4, 13, 30, tzinfo=UTC)),
+]
+
+
+def _written(moment: datetime, zone: str) -> str:
+    return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S}.000 UTC' AT TIME ZONE '{zone}'"
+
+
+def _seconds(opened: QueryEngine, expression: str) -> float:
+    return float(texts(answer(opened, f"SELECT to_unixtime({expression})")))
+
+
+@pytest.mark.parametrize(("zone", "first"), _AUTUMN)
+@pytest.mark.parametrize("minutes", range(0, 240, 30))
+def test_no_moment_is_moved_into_the_hour_that_comes_again(
+    opened: QueryEngine, zone: str, first: datetime, minutes: int
+) -> None:
+    moment = first + timedelta(minutes=minutes, seconds=7)
+    there, at, exact = moment.astimezone(ZoneInfo(zone)), _written(moment, zone), moment.timestamp()
+    assert _seconds(opened, f"date_trunc('minute', {at})") == exact - 7
+    assert _seconds(opened, f"date_trunc('hour', {at})") == exact - there.minute * 60 - 7
+    assert _seconds(opened, f"date_trunc('day', {at})") <= exact
+    for unit in ("day", "month", "hour"):
+        assert _seconds(opened, f"date_add('{unit}', 0, {at})") == exact
+    assert texts(answer(opened, f"SELECT date_trunc('day', {at})")) == f"{there:%Y-%m-%d} 00:00:00.000 {zone}"
+
+
+def test_both_hours_are_groups_of_their_own(opened: QueryEngine) -> None:
+    minutes = "transform(sequence(0, 119), i -> date_add('minute', i, TIMESTAMP '2026-10-25 00:00:00.000 UTC'))"
+    hours = f"SELECT date_trunc('hour', u AT TIME ZONE 'Europe/Vienna') AS h FROM UNNEST({minutes}) t(u)"
+    found = texts(answer(opened, f"SELECT to_unixtime(h), count(*) FROM ({hours}) GROUP BY h ORDER BY h"))
+    assert found == "1.7928864E9|60 ; 1.79289E9|60"
+
+
+@pytest.mark.parametrize(
+    ("local", "zone"),
+    [
+        ("2026-10-25 02:30:00", "Europe/Vienna"),
+        ("2026-10-25 03:00:00", "Europe/Vienna"),
+        ("2026-10-25 01:59:59", "Europe/Vienna"),
+        ("2026-11-01 01:30:00", "America/New_York"),
+        ("2026-04-05 01:45:00", "Australia/Lord_Howe"),
+        ("2026-03-29 03:00:00", "Europe/Vienna"),
+    ],
+)
+def test_a_local_time_that_comes_twice_is_the_first(opened: QueryEngine, local: str, zone: str) -> None:
+    exact = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone)).timestamp()  # fold=0: the first
+    assert _seconds(opened, f"TIMESTAMP '{local} {zone}'") == exact
+    assert _seconds(opened, f"with_timezone(TIMESTAMP '{local}', '{zone}')") == exact
