@@ -27,9 +27,6 @@ def bracket(node: Any) -> exp.Expr:
         if safe:
             return exp.Bracket(this=node.this.copy(), expressions=[index], meta={DONE: True})
         return call("athena_key", node.this.copy(), index)
-    if node.args.get("offset") is None:
-        # sqlglot counts from zero once a literal subscript is parsed; Trino counts from one.
-        index = exp.Literal.number(int(index.name) + 1) if isinstance(index, exp.Literal) else index + 1
     if safe:
         return call("athena_element", node.this.copy(), index)
     return call("athena_at", node.this.copy(), index)
