@@ -6,12 +6,26 @@ subqueries, from filtering early and from ``TRY``.
 
 from __future__ import annotations
 
+import re
+
+from localaws.athena.fresh import MARK
+
 #: Longer texts are refused: a query has 2 GB, and DuckDB does not release a half-built text.
 _PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
          WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
            AS BIGINT) ELSE n END AS INTEGER), f)"""
 
-MACROS = (
+_LAMBDA = re.compile(r"lambda ([a-z, ]+):")
+
+
+def _hidden(macro: str) -> str:
+    """Return a macro whose lambdas' parameters no argument can name."""
+    for name in {each.strip() for found in _LAMBDA.findall(macro) for each in found.split(",")}:
+        macro = re.sub(rf"\b{name}\b", f'"{MARK}{name}"', macro)
+    return macro
+
+
+_WRITTEN = (
     _PADDED.format(side="l"),
     _PADDED.format(side="r"),
     # Division of unscaled decimals, rounding half up as Trino does; an overflow is an error, never a wrong number.
@@ -135,3 +149,5 @@ MACROS = (
     """CREATE MACRO athena_round_double(x, n) AS CASE
          WHEN isnan(x) OR isinf(x) THEN x ELSE round(x, n) END""",
 )
+
+MACROS = tuple(map(_hidden, _WRITTEN))
