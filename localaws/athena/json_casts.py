@@ -68,15 +68,15 @@ def row_of_json(
     if kind.this == DType.ARRAY:
         element = fresh(value)
         inner = row_of_json(cast(element, DType.VARCHAR), kind.expressions[0], plain, attempt=attempt)
-        elements = cast(cast(value, DType.JSON), types.nested(DType.ARRAY, [exp.DataType(this=DType.JSON)]))
+        checked = call("athena_json_array_of", value.copy(), _text(types.trino_name(kind)))
+        elements = cast(cast(checked, DType.JSON), types.nested(DType.ARRAY, [exp.DataType(this=DType.JSON)]))
         return call("list_transform", elements, exp.Lambda(this=inner, expressions=[element]))
     form = call("json_type", value.copy())
-    parts = []
-    for number, (name, found) in enumerate(types.fields(kind)):
-        is_array = exp.EQ(this=form.copy(), expression=_text("ARRAY"), meta={DONE: True})
-        by_place = exp.If(this=is_array, true=_text(f"$[{number}]"))
-        path = exp.Case(ifs=[by_place], default=_text(f'$["{name}"]'), meta={DONE: True})
-        parts.append(row_of_json(call("athena_json_extract", value.copy(), path), found, plain, attempt=attempt))
+    parts, fields = [], types.fields(kind)
+    for number, (name, found) in enumerate(fields):
+        place = [exp.Literal.number(number), exp.Literal.number(len(fields))]
+        part = call("athena_json_field", value.copy(), _text(name or ""), *place)
+        parts.append(row_of_json(part, found, plain, attempt=attempt))
     name_of_kind = exp.null() if attempt else _text(types.trino_name(kind))  # an error's text with NULL is none
     return call("athena_row_of_json", form, call("row", *parts), name_of_kind)
 

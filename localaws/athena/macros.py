@@ -139,6 +139,8 @@ _WRITTEN = (
          WHEN low < high AND x < low OR low > high AND x > low THEN 0
          WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
          ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
+    """CREATE MACRO athena_span(low, high, told) AS CASE WHEN low < high THEN CAST(high AS HUGEINT) - low
+         ELSE CAST('INVALID_FUNCTION_ARGUMENT: ' || told AS HUGEINT) END""",
     """CREATE MACRO athena_row_of_json(form, value, name) AS CASE WHEN form = 'NULL' THEN NULL
          WHEN form IN ('OBJECT', 'ARRAY') THEN value
          WHEN CAST('INVALID_CAST_ARGUMENT: Cannot cast a JSON ' || lower(form) || ' to ' || name AS BIGINT) = 0

@@ -92,6 +92,7 @@ def test_a_comparator_orders_as_python_does(opened: QueryEngine, numbers: list[i
         ("CAST(json_parse('{\"a\":1,\"b\":\"x\",\"z\":2}') AS row(a integer, b varchar)), CAST(json_parse('{\"a\":1}') AS row(a integer, b varchar)), CAST(json_parse('[1,\"x\"]') AS row(a integer, b varchar)), CAST(json_parse('null') AS row(a integer))", "{a=1, b=x}|{a=1, b=null}|{a=1, b=x}|NULL"),
         ("CAST(json_parse('[{\"a\":{\"c\":1.5}},null,{\"a\":null}]') AS array(row(a row(c double))))", "[{a={c=1.5}}, null, {a=null}]"),
         ("a, tags[1] FROM UNNEST(CAST(json_parse('[{\"a\":1,\"tags\":[\"x\"]},{\"a\":2}]') AS array(row(a integer, tags array(varchar))))) AS t(a, tags)", "1|x ; 2|NULL"),
+        ("CAST(json_parse('{\"A\":1,\"b\":[{\"C\":2}]}') AS row(a integer, b array(row(c integer))))", "{a=1, b=[{c=2}]}"),
         ("TRY_CAST(json_parse('\"x\"') AS row(a integer)), TRY_CAST(json_parse(x) AS row(a integer)) FROM (VALUES '{\"a\":\"q\"}') t(x)", "NULL|NULL"),
     ],
 )  # fmt: skip
@@ -99,6 +100,17 @@ def test_rows_become_json_and_come_of_it(opened: QueryEngine, sql: str, said: st
     assert texts(answer(opened, f"SELECT {sql}")) == said
 
 
-def test_what_is_no_object_becomes_no_row(opened: QueryEngine) -> None:
-    with pytest.raises(QueryFailed, match="INVALID_CAST_ARGUMENT: Cannot cast a JSON"):
-        answer(opened, "SELECT CAST(json_parse('5') AS row(a integer))")
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("5", "row(a integer)", "Cannot cast a JSON"),
+        ("[1]", "row(a integer, b varchar)", "Cannot cast a JSON array of 1 to a row of 2"),
+        ('{"a":1,"A":2}', "row(a integer)", "Cannot cast a JSON object with several fields a"),
+        ('"x"', "array(row(a integer))", "Cannot cast \"x\" to array"),
+        ('"x"', "array(integer)", "Expected ARRAY, but got VARCHAR"),
+    ],
+)
+def test_what_is_no_object_becomes_no_row(opened: QueryEngine, text: str, kind: str, said: str) -> None:
+    with pytest.raises(QueryFailed, match=f"^INVALID_CAST_ARGUMENT: {said}"):
+        answer(opened, f"SELECT CAST(json_parse('{text}') AS {kind})")
+    assert texts(answer(opened, f"SELECT TRY_CAST(json_parse('{text}') AS {kind})")) == "NULL"
