@@ -111,15 +111,24 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        *[(sql, "TYPE_MISMATCH: line 1:1: Cannot apply operator") for sql in (
-            "ARRAY['1'] = ARRAY[1]", "ROW('1') = ROW(1)", "ROW(1, 2) = ROW(1)", "ARRAY[true] = ARRAY[1]", "ARRAY[1] = 1",
-            "ARRAY[DATE '2020-01-01'] = ARRAY['2020-01-01']", "ARRAY['1'] IN (ARRAY[1])", "nullif('a', 1)",
-            "CASE ARRAY['1'] WHEN ARRAY[1] THEN 1 END",
-        )],
+        *[
+            (sql, "TYPE_MISMATCH: line 1:1: Cannot apply operator")
+            for sql in (
+                "ARRAY['1'] = ARRAY[1]",
+                "ROW('1') = ROW(1)",
+                "ROW(1, 2) = ROW(1)",
+                "ARRAY[true] = ARRAY[1]",
+                "ARRAY[1] = 1",
+                "ARRAY[DATE '2020-01-01'] = ARRAY['2020-01-01']",
+                "ARRAY['1'] IN (ARRAY[1])",
+                "nullif('a', 1)",
+                "CASE ARRAY['1'] WHEN ARRAY[1] THEN 1 END",
+            )
+        ],
         ("ARRAY[1] = ANY (SELECT ARRAY[1])", "NOT_SUPPORTED: IN, ANY or ALL of a query"),
         ("ARRAY[1] NOT IN (SELECT ARRAY[1])", "NOT_SUPPORTED: IN, ANY or ALL of a query"),
         ("ARRAY[ARRAY[NULL]] = ARRAY[ARRAY[1]]", "NOT_SUPPORTED: a comparison of arrays"),
-        ("1 AS \"\ue0001\"", "NOT_SUPPORTED: the character"),
+        ('1 AS "\ue0001"', "NOT_SUPPORTED: the character"),
         ("2 / INTERVAL '1' DAY", "Cannot apply operator: integer / interval"),
         ("DATE '2026-01-01' * INTERVAL '1' DAY", "Cannot apply operator: date \\* interval"),
         ("DATE '2026-01-01' + 2 * INTERVAL '1' HOUR", "Cannot add hour, minutes or seconds to a date"),
@@ -151,7 +160,9 @@ def _nested(form: str, depth: int) -> str:
     return value
 
 
-@pytest.mark.parametrize("form", ["nullif({}, y)", "CASE {} WHEN y THEN 1e0 WHEN z THEN x END", "nullif(ARRAY[{}], ARRAY[y])[1]"])
+@pytest.mark.parametrize(
+    "form", ["nullif({}, y)", "CASE {} WHEN y THEN 1e0 WHEN z THEN x END", "nullif(ARRAY[{}], ARRAY[y])[1]"]
+)
 def test_what_is_nested_is_planned_in_the_length_of_what_is_written(form: str) -> None:
     shallow, deep = (
         len(plan(f"SELECT {_nested(form, depth)} FROM (VALUES (1e0, 2e0, 3e0)) t(x, y, z)", "d", _no_columns).sql)
