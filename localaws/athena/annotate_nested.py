@@ -8,7 +8,6 @@ from typing import Any, Final
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.signatures import AS_WRITTEN
 from localaws.athena.typing import DType
 
 #: The key under which a subscript of a row notes the field that it names.
@@ -59,7 +58,7 @@ def field_at(node: Any) -> Any:
     (index,) = node.expressions
     if not (isinstance(index, exp.Literal) and index.is_int):
         return None
-    number, fields = int(index.name) + (not node.meta.get(AS_WRITTEN)), types.fields(node.this.type)
+    number, fields = int(index.name), types.fields(node.this.type)
     if not 1 <= number <= len(fields):
         return None
     name, kind = fields[number - 1]

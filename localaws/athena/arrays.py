@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlglot import exp
 
+from localaws.athena import equality
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import kind_of
 from localaws.athena.errors import not_supported
+from localaws.athena.fresh import fresh
 from localaws.athena.rewrite_nested import field
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
@@ -27,9 +29,6 @@ def bracket(node: Any) -> exp.Expr:
         if safe:
             return exp.Bracket(this=node.this.copy(), expressions=[index], meta={DONE: True})
         return call("athena_key", node.this.copy(), index)
-    if node.args.get("offset") is None:
-        # sqlglot counts from zero once a literal subscript is parsed; Trino counts from one.
-        index = exp.Literal.number(int(index.name) + 1) if isinstance(index, exp.Literal) else index + 1
     if safe:
         return call("athena_element", node.this.copy(), index)
     return call("athena_at", node.this.copy(), index)
@@ -42,8 +41,9 @@ def join_array(node: Any) -> exp.Expr:
     if element is None or element.this not in (*types.TEXT, *types.INTEGERS):
         raise not_supported("array_join of this type of array")
     if node.args.get("null"):
-        body = call("coalesce", cast(exp.column("x"), DType.VARCHAR), node.args["null"].copy())
-        values = call("list_transform", values, exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
+        name = fresh(node.args["null"])
+        body = call("coalesce", cast(name.copy(), DType.VARCHAR), node.args["null"].copy())
+        values = call("list_transform", values, exp.Lambda(this=body, expressions=[name]))
     return call("array_to_string", values, node.expression.copy())
 
 
@@ -61,6 +61,9 @@ def sort_array(node: Any) -> exp.Expr:
 
 
 def without(node: Any) -> exp.Expr:
-    """Return the DuckDB expression for ``array_remove``."""
-    body = exp.NullSafeNEQ(this=exp.column("x"), expression=node.expression.copy())
-    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[exp.to_identifier("x")]))
+    """Return the DuckDB expression for ``array_remove``, which NaN stays in."""
+    name = fresh(node.expression)
+    body: exp.Expr = exp.NullSafeNEQ(this=name.copy(), expression=node.expression.copy())
+    if equality.of_floats(node.this):
+        body = exp.or_(body, call("isnan", name.copy()))
+    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))

@@ -9,7 +9,18 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.equality import holds_others, may_be_nan, nested_comparison
+from localaws.athena.equality import (
+    equal_tuples,
+    holds_others,
+    may_be_nan,
+    nested_comparison,
+    nested_in,
+    nullif,
+    of_equal,
+    quantified,
+    simple_case,
+    unknown_beside,
+)
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import holds_rows, json_text, row_of_json
 from localaws.athena.mixtures import check_char_inside, check_inner
@@ -96,7 +107,34 @@ def comparison_rule(node: Any) -> exp.Expr:
     _leave_out_padding(node)
     if isinstance(node, exp.EQ | exp.NEQ) and holds_others(node.this) and holds_others(node.expression):
         return nested_comparison(node)
+    if isinstance(node, exp.EQ | exp.NEQ | exp.In):
+        _refuse_unknown([node.this, node.args.get("expression"), *node.expressions])
+    by_query = node.args.get("query") is not None or isinstance(node.args.get("expression"), exp.Any | exp.All)
+    if by_query and (holds_others(node.this) or isinstance(node.this, exp.Tuple)):
+        raise not_supported("IN, ANY or ALL of a query, of arrays, maps and rows", allowed="EXISTS with =")
+    if isinstance(node.this, exp.Tuple) and isinstance(node, exp.EQ | exp.NEQ | exp.In):
+        return equal_tuples(node)
+    if isinstance(node, exp.In) and not by_query and node.expressions and holds_others(node.this):
+        return nested_in(node)
     return _with_nan(node)
+
+
+def _refuse_unknown(values: list[Any]) -> None:
+    if unknown_beside([each for each in values if each is not None]):
+        raise not_supported("a comparison of arrays, maps or rows whose types cannot be derived")
+
+
+def equality_rule(node: Any) -> exp.Expr:
+    """Return ``nullif`` or a simple ``CASE`` by Trino's equality; raise for types that Trino does not compare."""
+    _refuse_unknown(
+        [node.this, node.args.get("expression"), *(each.this for each in node.args.get("ifs", []) if node.this)]
+    )
+    if isinstance(node, exp.Nullif):
+        _check_operands(node.this, [node.expression], "=")
+        return nullif(node)
+    if node.this is not None:
+        _check_operands(node.this, [each.this for each in node.args["ifs"]], "=")
+    return simple_case(node)
 
 
 def _leave_out_padding(node: Any) -> None:
@@ -118,19 +156,37 @@ def _with_nan(node: Any) -> exp.Expr:
     https://trino.io/docs/current/functions/math.html#floating-point-functions
     """
     found = node
-    if isinstance(node, exp.EQ | exp.GT | exp.GTE | exp.In):
+    other = _first_of_query(node)
+    if isinstance(node, exp.In) and node.expressions:
+        if may_be_nan(node.this) and any(may_be_nan(each) for each in node.expressions):
+            found = exp.Paren(this=exp.or_(*[of_equal(node.this, each) for each in node.expressions]))
+    elif other is not None:
+        unknown = other.type is None or other.type.this in (DType.UNKNOWN, DType.NULL)
+        found = quantified(node) if may_be_nan(node.this) and (unknown or may_be_nan(other)) else node
+    elif isinstance(node, exp.EQ | exp.NEQ):
+        if may_be_nan(node.this) and may_be_nan(node.expression):
+            same = of_equal(node.this, node.expression)
+            found = same if isinstance(node, exp.EQ) else exp.Not(this=same)
+    elif isinstance(node, exp.GT | exp.GTE):
         found = _unless_nan(node, node.this)
     elif isinstance(node, exp.LT | exp.LTE):
         found = _unless_nan(node, node.expression)
     elif isinstance(node, exp.Between):
         found = _unless_nan(node, node.args["high"])
-    elif isinstance(node, exp.NEQ) and may_be_nan(node.this) and may_be_nan(node.expression):
-        found = exp.Paren(this=exp.Or(this=node.copy(), expression=call("isnan", node.this.copy())))
     return found  # type: ignore[no-any-return]
 
 
+def _first_of_query(node: Any) -> Any:
+    """Return the column of the query of ``IN``, ``ANY`` or ``ALL``; None for another comparison."""
+    beside = node.args.get("query") if isinstance(node, exp.In) else node.args.get("expression")
+    if not isinstance(beside, exp.Any | exp.All) and not isinstance(node, exp.In):
+        return None
+    query = beside.this.unnest() if beside is not None else None
+    return query.selects[0] if isinstance(query, exp.Query) and query.selects else None
+
+
 def _unless_nan(node: exp.Expr, value: exp.Expr) -> exp.Expr:
-    if not may_be_nan(value) or isinstance(getattr(node, "expression", None), exp.Any | exp.All):
+    if not may_be_nan(value):
         return node
     is_number = exp.Not(this=call("isnan", value.copy()))
     return exp.Paren(this=exp.And(this=node.copy(), expression=is_number))
@@ -146,16 +202,16 @@ def _check_comparison(node: Any) -> None:
         others = [node.args["low"], node.args["high"]]
     else:
         others = [node.expression]
-    for given in others:
-        other = _compared(given)
-        left, right = node.this.type, other.type
-        if left is None or right is None:
-            continue
-        if not _comparable(left, right):
-            operator = _ORDERED.get(type(node), "BETWEEN" if isinstance(node, exp.Between) else "IN")
+    operator = _ORDERED.get(type(node), "BETWEEN" if isinstance(node, exp.Between) else "IN")
+    _check_operands(node.this, [_compared(each) for each in others], operator)
+
+
+def _check_operands(one: Any, others: list[Any], operator: str) -> None:
+    for other in others:
+        if one.type is not None and other.type is not None and not _comparable(one.type, other.type):
             raise QueryFailed(
                 "TYPE_MISMATCH",
-                f"line 1:1: Cannot apply operator: {_literal_name(node.this)} {operator} {_literal_name(other)}",
+                f"line 1:1: Cannot apply operator: {_literal_name(one)} {operator} {_literal_name(other)}",
             )
 
 
@@ -189,6 +245,14 @@ def _compared(other: Any) -> Any:
 
 
 def _comparable(left: exp.DataType, right: exp.DataType) -> bool:
+    nested = (DType.ARRAY, DType.MAP, DType.STRUCT)
+    if left.this in nested or right.this in nested:
+        if left.this != right.this:
+            return bool({left.this, right.this} & {DType.UNKNOWN, DType.NULL})
+        if not (left.expressions and right.expressions):
+            return True
+        mine, theirs = ([each for _, each in types.fields(kind)] for kind in (left, right))
+        return len(mine) == len(theirs) and all(map(_comparable, mine, theirs))
     families = (
         {*types.INTEGERS, *types.FLOATS, DType.DECIMAL},
         set(types.TEXT),

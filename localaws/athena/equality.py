@@ -6,15 +6,19 @@ https://trino.io/docs/current/functions/comparison.html
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.errors import not_supported
+from localaws.athena.fresh import fresh, several
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call
+from localaws.athena.unnest import DONE, call, cast
 
 _NESTED = (DType.ARRAY, DType.MAP, DType.STRUCT)
+_BY_CHANCE = (exp.Rand, exp.Uuid)
 
 
 def may_be_nan(value: Any) -> bool:
@@ -23,77 +27,214 @@ def may_be_nan(value: Any) -> bool:
 
 
 def holds_others(value: Any) -> bool:
-    """Return whether a value is known to be an array, map or row of known types."""
+    """Return whether a value is known to be an array, map or row of known types; note that of ``ARRAY[NULL]``."""
+    if isinstance(value, exp.Array) and value.expressions and all(isinstance(e, exp.Null) for e in value.expressions):
+        value.type = types.array_of(exp.DataType(this=DType.NULL))
     return value.type is not None and value.type.this in _NESTED and bool(value.type.expressions)
+
+
+def unknown_beside(values: list[Any]) -> bool:
+    """Return whether one of these values holds others and the type of another, which is not of nothing, is unknown."""
+    written = [each for each in values if not isinstance(each, exp.Null | exp.Tuple | exp.Any | exp.All)]
+    known = [holds_others(each) for each in written if not (isinstance(each, exp.Array) and not each.expressions)]
+    return any(known) and not all(known)
 
 
 def nested_comparison(node: Any) -> exp.Expr:
     """Return ``=`` or ``<>`` of two values that hold others, part by part."""
     left, right = node.this, node.expression
-    found = _equal(left.copy(), right.copy(), left.type, right.type, 0)
-    return found if isinstance(node, exp.EQ) else exp.Not(this=found)
+    found = equal_values(left, right)
+    if not isinstance(node, exp.EQ):
+        return exp.Not(this=found)
+    if _filters(node) and _of_plain(left.type) and _of_plain(right.type):
+        # What is equal here is so to DuckDB too, which joins by it without comparing each with each.
+        plain = exp.EQ(this=left.copy(), expression=right.copy(), meta={DONE: True})
+        return exp.Paren(this=exp.and_(plain, found))
+    return found
+
+
+def nested_in(node: Any) -> exp.Expr:
+    """Return ``IN`` a list of values that hold others: equal to one of them."""
+    return exp.Paren(this=exp.or_(*[equal_values(node.this, each) for each in node.expressions]))
+
+
+def equal_tuples(node: Any) -> exp.Expr:
+    """Return ``=``, ``<>`` or ``IN`` of rows that are written as ``(a, b)``, part by part."""
+    others = node.expressions if isinstance(node, exp.In) else [node.expression]
+    if any(not isinstance(each, exp.Tuple) or len(each.expressions) != len(node.this.expressions) for each in others):
+        raise not_supported("a comparison of a row with what is no row of as many values")
+    pairs = [zip(node.this.expressions, each.expressions, strict=True) for each in others]
+    found = exp.Paren(this=exp.or_(*[exp.and_(*[equal_values(*pair) for pair in each]) for each in pairs]))
+    return exp.Not(this=found) if isinstance(node, exp.NEQ) else found
+
+
+def equal_values(left: Any, right: Any) -> exp.Expr:
+    """Return whether two values are equal."""
+    if not (holds_others(left) and holds_others(right)):
+        if may_be_nan(left) and may_be_nan(right):
+            return of_equal(left, right)
+        return exp.Paren(this=exp.EQ(this=left.copy(), expression=right.copy(), meta={DONE: True}))
+    return _once([left, right], lambda one, other: _equal(one, other, left.type, right.type))
 
 
 def of_equal(one: exp.Expr, other: exp.Expr) -> exp.Expr:
-    """Return ``one = other`` of plain values, of which one may be NaN."""
+    """Return ``one = other`` of plain values, which both may be NaN."""
     plain = exp.EQ(this=one.copy(), expression=other.copy(), meta={DONE: True})
-    return exp.Paren(this=exp.and_(plain, exp.Not(this=call("isnan", one.copy()))))
+    both = exp.and_(call("isnan", one.copy()), call("isnan", other.copy()))
+    return exp.Paren(this=exp.and_(plain, exp.Not(this=exp.Paren(this=both))))
 
 
 def nullif(node: Any) -> exp.Expr:
-    """Return ``nullif``, by which NaN stays."""
-    if not (may_be_nan(node.this) and may_be_nan(node.expression)):
+    """Return ``nullif`` by what is equal here; its first value is computed once."""
+    one, other = node.this, node.expression
+    nested = holds_others(one) and holds_others(other)
+    if not (nested or (may_be_nan(one) and may_be_nan(other)) or _by_chance(one)):
         return node  # type: ignore[no-any-return]
-    same = of_equal(node.this, node.expression)
-    return exp.Case(ifs=[exp.If(this=same, true=exp.null())], default=node.this.copy(), meta={DONE: True})
+
+    def made(mine: exp.Expr, theirs: exp.Expr) -> exp.Expr:
+        same = _equal(mine, theirs, one.type, other.type)
+        return exp.Case(ifs=[exp.If(this=same, true=exp.null())], default=mine.copy(), meta={DONE: True})
+
+    return _once([one, other], made)
 
 
 def simple_case(node: Any) -> exp.Expr:
-    """Return ``CASE x WHEN … END`` as one of conditions, where x may be NaN."""
+    """Return ``CASE x WHEN … END`` by what is equal here."""
     operand = node.this
-    if operand is None or not may_be_nan(operand):
+    if operand is None:
         return node  # type: ignore[no-any-return]
-    whens = [exp.If(this=of_equal(operand, each.this), true=each.args["true"].copy()) for each in node.args["ifs"]]
+    if holds_others(operand) and all(holds_others(each.this) for each in node.args["ifs"]):
+        return _once([operand], lambda value: _with_conditions(node, value, operand.type), node)
+    found = node.copy()
+    if may_be_nan(operand):  # NaN is equal to none of them, as NULL is
+        found.set("this", _unless_nan(operand))
+    if not _by_chance(operand):
+        found.meta[DONE] = True
+        return found  # type: ignore[no-any-return]
+
+    def again(value: exp.Expr) -> exp.Expr:
+        found.set("this", value.copy())
+        return found  # type: ignore[no-any-return]
+
+    return _once([found.this.copy()], again, node)
+
+
+def _with_conditions(node: Any, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    whens = [
+        exp.If(this=_equal(value, each.this.copy(), kind, each.this.type), true=each.args["true"].copy())
+        for each in node.args["ifs"]
+    ]
     otherwise = node.args.get("default")
     return exp.Case(ifs=whens, default=otherwise.copy() if otherwise is not None else None, meta={DONE: True})
+
+
+def _unless_nan(value: exp.Expr) -> exp.Expr:
+    """Return a double, NULL for NaN; it is computed once."""
+    name = fresh(value)
+    number = exp.Lambda(this=exp.Not(this=call("isnan", name.copy())), expressions=[name])
+    return call("list_extract", call("list_filter", call("list_value", value.copy()), number), _number(1))
+
+
+def _by_chance(value: exp.Expr) -> bool:
+    return value.find(*_BY_CHANCE) is not None or any(each.name == "random" for each in value.find_all(exp.Anonymous))
+
+
+def _once(values: list[Any], made: Callable[..., exp.Expr], *within: exp.Expr) -> exp.Expr:
+    """Return what is made of values, each of which is computed once however often it is in what is made."""
+    if all(isinstance(each, exp.Column | exp.Identifier | exp.Literal) for each in values):
+        return made(*[each.copy() for each in values])
+    name = fresh(*values, *within)
+    parts = [call("struct_extract", name.copy(), _number(place)) for place in range(1, len(values) + 1)]
+    row = call("list_value", call("row", *[each.copy() for each in values]))
+    flags = call("list_transform", row, exp.Lambda(this=made(*parts), expressions=[name]))
+    return call("list_extract", flags, _number(1))
+
+
+def _filters(node: exp.Expr) -> bool:
+    """Return whether only rows for which this holds are kept."""
+    while isinstance(node.parent, exp.And | exp.Paren):
+        node = node.parent
+    return isinstance(node.parent, exp.Where) or (isinstance(node.parent, exp.Join) and node.arg_key == "on")
+
+
+def _of_plain(kind: exp.DataType) -> bool:
+    """Return whether a type is of arrays of values that hold no others."""
+    element = types.element_of(kind)
+    return element is not None and (element.this not in _NESTED or _of_plain(element))
+
+
+def quantified(node: Any) -> exp.Expr:
+    """Return a comparison of doubles with ``ANY`` or ``ALL`` of a query, or ``IN`` one, that NaN never meets."""
+    found = node.copy()
+    if isinstance(node, exp.In):
+        found.set("query", _wrapped(node.args["query"], numbers_only=True))
+        return found  # type: ignore[no-any-return]
+    is_any = isinstance(node.expression, exp.Any)
+    if isinstance(node, exp.EQ | exp.NEQ) and isinstance(node, exp.EQ) != is_any:
+        raise not_supported("= ALL and <> ANY of doubles", allowed="= ANY, <> ALL")
+    if isinstance(node, exp.GT | exp.GTE):  # NaN is the greatest to DuckDB
+        found.set("this", _or_least(node.this))
+    else:
+        equal = isinstance(node, exp.EQ | exp.NEQ)
+        found.expression.set("this", _wrapped(node.expression.this, numbers_only=equal))
+    return found  # type: ignore[no-any-return]
+
+
+def _wrapped(query: Any, *, numbers_only: bool) -> exp.Expr:
+    value, source = several(2, query)
+    alias = exp.TableAlias(this=source, columns=[value])
+    column = exp.column(value.copy(), table=source.copy())
+    inner = exp.Subquery(this=query.unnest().copy(), alias=alias)
+    found = exp.select(column if numbers_only else _or_least(column)).from_(inner)
+    if numbers_only:
+        found = found.where(exp.or_(exp.Not(this=call("isnan", column.copy())), column.copy().is_(exp.null())))
+    return exp.Subquery(this=found)
+
+
+def _or_least(value: exp.Expr) -> exp.Expr:
+    least = cast(exp.Literal.string("-inf"), DType.DOUBLE)
+    return exp.Case(ifs=[exp.If(this=call("isnan", value.copy()), true=least)], default=value.copy(), meta={DONE: True})
 
 
 def contains(node: Any) -> exp.Expr:
     """Return ``contains``, by which no NaN is found."""
     values: exp.Expr = node.this.copy()
-    if _of_floats(node.this):
-        one = exp.column("found_one")
-        number = exp.Coalesce(this=exp.Not(this=call("isnan", one)), expressions=[exp.true()])
-        values = call("list_filter", values, exp.Lambda(this=number, expressions=[one.this.copy()]))
+    if of_floats(node.this):
+        one = fresh(values)
+        number = exp.Coalesce(this=exp.Not(this=call("isnan", one.copy())), expressions=[exp.true()])
+        values = call("list_filter", values, exp.Lambda(this=number, expressions=[one]))
     return call("athena_contains", values, node.expression.copy())
 
 
 def position(node: Any) -> exp.Expr:
     """Return ``array_position``: 0 of a value that is not there, as NaN never is."""
     place = call("list_position", node.this.copy(), node.expression.copy())
-    if _of_floats(node.this) and may_be_nan(node.expression):
+    if of_floats(node.this) and may_be_nan(node.expression):
         never = exp.If(this=call("isnan", node.expression.copy()), true=exp.Literal.number(0))
         place = exp.Case(ifs=[never], default=place)
     return call("coalesce", place, exp.Literal.number(0))
 
 
-def _of_floats(array: Any) -> bool:
+def of_floats(array: Any) -> bool:
+    """Return whether the elements of an array are doubles."""
     element = types.element_of(array.type)
     return element is not None and element.this in types.FLOATS
 
 
-def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataType, depth: int) -> exp.Expr:
-    if kind.this != wanted.this or kind.this not in _NESTED or not (kind.expressions and wanted.expressions):
+def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataType) -> exp.Expr:
+    if kind.this != wanted.this or kind.this not in _NESTED:
         return _plain(one, other, kind, wanted)
+    if not (kind.expressions and wanted.expressions):
+        raise not_supported("a comparison of arrays, maps or rows whose types cannot be derived")
     if kind.this == DType.STRUCT:
-        return _rows(one, other, kind, wanted, depth)
-    name = exp.column(f"equal_{depth}")
+        return _rows(one, other, kind, wanted)
+    name = fresh(one, other)
     if kind.this == DType.ARRAY:
         number, size = exp.Literal.number(1), call("len", one.copy())
         places: exp.Expr = call("range", number, exp.Add(this=size.copy(), expression=number.copy()))
         sizes = exp.NEQ(this=size, expression=call("len", other.copy()), meta={DONE: True})
         inner = [call("list_extract", each.copy(), name.copy()) for each in (one, other)]
-        same = _equal(inner[0], inner[1], kind.expressions[0], wanted.expressions[0], depth + 1)
+        same = _equal(inner[0], inner[1], kind.expressions[0], wanted.expressions[0])
     else:
         places = call("map_keys", one.copy())
         sizes = exp.NEQ(
@@ -105,17 +246,17 @@ def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataT
         ]
         held = exp.If(
             this=call("map_contains", other.copy(), name.copy()),
-            true=_equal(inner[0], inner[1], kind.expressions[1], wanted.expressions[1], depth + 1),
+            true=_equal(inner[0], inner[1], kind.expressions[1], wanted.expressions[1]),
         )
         same = exp.Case(ifs=[held], default=exp.false())
-    flags = call("list_transform", places, exp.Lambda(this=same, expressions=[name.this.copy()]))
+    flags = call("list_transform", places, exp.Lambda(this=same, expressions=[name]))
     whole = exp.Case(ifs=[exp.If(this=sizes, true=exp.false())], default=call("athena_all", flags))
     # Without this, range() of nothing would be an empty array.
     there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in (one, other)])
     return exp.Case(ifs=[exp.If(this=there, true=whole)], meta={DONE: True})
 
 
-def _rows(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataType, depth: int) -> exp.Expr:
+def _rows(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataType) -> exp.Expr:
     mine, theirs = types.fields(kind), types.fields(wanted)
     if len(mine) != len(theirs):
         return _plain(one, other, kind, wanted)
@@ -125,7 +266,7 @@ def _rows(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataTy
             call("struct_extract", value.copy(), exp.Literal.number(number) if label is None else _text(label))
             for value, label in ((one, name), (other, as_other))
         ]
-        parts.append(_equal(values[0], values[1], found, sought, depth))
+        parts.append(_equal(values[0], values[1], found, sought))
     return exp.Paren(this=exp.and_(*parts))
 
 
@@ -137,3 +278,7 @@ def _plain(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataT
 
 def _text(text: str) -> exp.Literal:
     return exp.Literal.string(text)
+
+
+def _number(number: int) -> exp.Expr:
+    return exp.Literal.number(number)

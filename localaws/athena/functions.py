@@ -40,7 +40,10 @@ def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
     # DuckDB's own null handling forbids a function of values to answer NULL.
     @wraps(function)
     def call(*arguments: Any) -> Any:
-        return None if None in arguments else function(*arguments)
+        try:
+            return None if None in arguments else function(*arguments)
+        except RecursionError:
+            raise ValueError("NOT_SUPPORTED: JSON nested this deeply is not read by the local Athena") from None
 
     return call
 

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
+from localaws.athena.fresh import fresh
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -19,23 +20,23 @@ _PLAIN = (*types.INTEGERS, DType.BOOLEAN, DType.NULL)
 _NULL = exp.Literal.string("null")
 
 
-def json_text(value: exp.Expr, kind: exp.DataType | None, depth: int = 0) -> exp.Expr:
+def json_text(value: exp.Expr, kind: exp.DataType | None) -> exp.Expr:
     """Return the expression for the JSON of a value of a type; NULL for NULL. Raise for a type that has none here."""
     plain = _plain(value, kind) if kind is not None else None
     if plain is not None:
         return plain
     if kind is not None and kind.this == DType.ARRAY:
-        element = exp.column(f"json_{depth}")
-        inner = _or_null(json_text(element, kind.expressions[0], depth + 1))
+        element = fresh(value)
+        inner = _or_null(json_text(element, kind.expressions[0]))
         return _between("[", _each(value, element, inner), "]")
     if kind is not None and kind.this == DType.STRUCT:
-        return _object(value, kind, depth)
+        return _object(value, kind)
     if kind is not None and kind.this == DType.MAP and not kind.expressions:  # MAP()
         return exp.If(this=exp.Is(this=value, expression=exp.null()).not_(), true=_text("{}"))
     if kind is not None and kind.this == DType.MAP and kind.expressions[0].this in types.TEXT:
-        key = exp.column(f"json_{depth}")
+        key = fresh(value)
         found = call("list_extract", call("map_extract", value.copy(), key.copy()), exp.Literal.number(1))
-        inner = _or_null(json_text(found, kind.expressions[1], depth + 1))
+        inner = _or_null(json_text(found, kind.expressions[1]))
         entry = exp.DPipe(
             this=exp.DPipe(this=call("athena_json_string", key.copy()), expression=_text(":")), expression=inner
         )
@@ -56,7 +57,6 @@ def row_of_json(
     plain: Callable[[exp.Expr, exp.DataType], exp.Expr],
     *,
     attempt: bool,
-    depth: int = 0,
 ) -> exp.Expr:
     """Return the row, or array of rows, of a JSON text; ``plain`` returns the value of another type.
 
@@ -66,29 +66,27 @@ def row_of_json(
     if not holds_rows(kind):
         return plain(value, kind)
     if kind.this == DType.ARRAY:
-        element = exp.column(f"of_json_{depth}")
-        inner = row_of_json(cast(element, DType.VARCHAR), kind.expressions[0], plain, attempt=attempt, depth=depth + 1)
-        elements = cast(cast(value, DType.JSON), types.nested(DType.ARRAY, [exp.DataType(this=DType.JSON)]))
-        return call("list_transform", elements, exp.Lambda(this=inner, expressions=[element.this.copy()]))
+        element = fresh(value)
+        inner = row_of_json(cast(element, DType.VARCHAR), kind.expressions[0], plain, attempt=attempt)
+        checked = call("athena_json_array_of", value.copy(), _text(types.trino_name(kind)))
+        elements = cast(cast(checked, DType.JSON), types.nested(DType.ARRAY, [exp.DataType(this=DType.JSON)]))
+        return call("list_transform", elements, exp.Lambda(this=inner, expressions=[element]))
     form = call("json_type", value.copy())
-    parts = []
-    for number, (name, found) in enumerate(types.fields(kind)):
-        is_array = exp.EQ(this=form.copy(), expression=_text("ARRAY"), meta={DONE: True})
-        by_place = exp.If(this=is_array, true=_text(f"$[{number}]"))
-        path = exp.Case(ifs=[by_place], default=_text(f'$["{name}"]'), meta={DONE: True})
-        parts.append(
-            row_of_json(call("athena_json_extract", value.copy(), path), found, plain, attempt=attempt, depth=depth)
-        )
+    parts, fields = [], types.fields(kind)
+    for number, (name, found) in enumerate(fields):
+        place = [exp.Literal.number(number), exp.Literal.number(len(fields))]
+        part = call("athena_json_field", value.copy(), _text(name or ""), *place)
+        parts.append(row_of_json(part, found, plain, attempt=attempt))
     name_of_kind = exp.null() if attempt else _text(types.trino_name(kind))  # an error's text with NULL is none
     return call("athena_row_of_json", form, call("row", *parts), name_of_kind)
 
 
-def _object(value: exp.Expr, kind: exp.DataType, depth: int) -> exp.Expr:
+def _object(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     """Return the JSON of a row: an object of its fields, whose names are empty where it has none."""
     text: exp.Expr = _text("{")
     for number, (name, found) in enumerate(types.fields(kind)):
         place = exp.Literal.number(number + 1) if name is None else _text(name)
-        inner = _or_null(json_text(call("struct_extract", value.copy(), place), found, depth))
+        inner = _or_null(json_text(call("struct_extract", value.copy(), place), found))
         begun = _text(f"{',' * (number > 0)}{json.dumps(name or '', ensure_ascii=False)}:")
         text = exp.DPipe(this=exp.DPipe(this=text, expression=begun), expression=inner)
     whole = exp.DPipe(this=text, expression=_text("}"))
@@ -116,8 +114,8 @@ def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:  # noqa: PLR
     return cast(value, DType.VARCHAR) if kind.this in _PLAIN else None
 
 
-def _each(values: exp.Expr, name: exp.Column, each: exp.Expr) -> exp.Expr:
-    made = call("list_transform", values, exp.Lambda(this=each, expressions=[name.this.copy()]))
+def _each(values: exp.Expr, name: exp.Identifier, each: exp.Expr) -> exp.Expr:
+    made = call("list_transform", values, exp.Lambda(this=each, expressions=[name.copy()]))
     return call("array_to_string", made, _text(","))
 
 

@@ -6,12 +6,26 @@ subqueries, from filtering early and from ``TRY``.
 
 from __future__ import annotations
 
+import re
+
+from localaws.athena.fresh import MARK
+
 #: Longer texts are refused: a query has 2 GB, and DuckDB does not release a half-built text.
 _PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
          WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
            AS BIGINT) ELSE n END AS INTEGER), f)"""
 
-MACROS = (
+_LAMBDA = re.compile(r"lambda ([a-z, ]+):")
+
+
+def _hidden(macro: str) -> str:
+    """Return a macro whose lambdas' parameters no argument can name."""
+    for name in {each.strip() for found in _LAMBDA.findall(macro) for each in found.split(",")}:
+        macro = re.sub(rf"\b{name}\b", f'"{MARK}{name}"', macro)
+    return macro
+
+
+_WRITTEN = (
     _PADDED.format(side="l"),
     _PADDED.format(side="r"),
     # Division of unscaled decimals, rounding half up as Trino does; an overflow is an error, never a wrong number.
@@ -141,6 +155,8 @@ MACROS = (
          WHEN low < high AND x < low OR low > high AND x > low THEN 0
          WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
          ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
+    """CREATE MACRO athena_span(low, high, told) AS CASE WHEN low < high THEN CAST(high AS HUGEINT) - low
+         ELSE CAST('INVALID_FUNCTION_ARGUMENT: ' || told AS HUGEINT) END""",
     """CREATE MACRO athena_row_of_json(form, value, name) AS CASE WHEN form = 'NULL' THEN NULL
          WHEN form IN ('OBJECT', 'ARRAY') THEN value
          WHEN CAST('INVALID_CAST_ARGUMENT: Cannot cast a JSON ' || lower(form) || ' to ' || name AS BIGINT) = 0
@@ -151,3 +167,5 @@ MACROS = (
     """CREATE MACRO athena_round_double(x, n) AS CASE
          WHEN isnan(x) OR isinf(x) THEN x ELSE round(x, n) END""",
 )
+
+MACROS = tuple(map(_hidden, _WRITTEN))

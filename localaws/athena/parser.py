@@ -16,7 +16,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed
-from localaws.athena.signatures import AS_WRITTEN, CALL
+from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d[\d_]*)?(?:\.(?P<fraction>\d[\d_]*)?)?")
@@ -78,7 +78,9 @@ class AthenaParser(_Counted, AthenaTrinoParser):
     }
 
     def __init__(self) -> None:
-        super().__init__(dialect=Trino())
+        dialect = Trino()
+        dialect.INDEX_OFFSET = 0  # a subscript stays as it is written: what it is of has no type yet
+        super().__init__(dialect=dialect)
         self._calls: list[list[Any] | None] = []
 
     def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
@@ -100,8 +102,8 @@ class AthenaParser(_Counted, AthenaTrinoParser):
 
     def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
         # Each subscript comes here again, as what the next one may be of.
-        if isinstance(this, exp.Bracket) and this.this.type is not None:
-            this.meta.setdefault(AS_WRITTEN, this.this.type.this not in (DType.UNKNOWN, DType.ARRAY))
+        if isinstance(this, exp.Bracket):
+            this.set("offset", 1)  # so sqlglot writes it as it is
         found: exp.Expr | None = super()._parse_bracket(this)
         return found
 

@@ -16,6 +16,7 @@ from sqlglot.schema import MappingSchema
 from localaws.athena import annotate
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
+from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
@@ -194,6 +195,8 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
         if label:
             written.setdefault(label.lower(), label)
     for identifier in tree.find_all(exp.Identifier):
+        if MARK in identifier.name:
+            raise not_supported(f"the character {MARK!r} in a name")
         identifier.set("this", identifier.name.lower())
         identifier.set("quoted", False)
     for select in tree.find_all(exp.Select):

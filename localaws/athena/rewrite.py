@@ -15,7 +15,7 @@ from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
-from localaws.athena.casts import branches_rule, cast_rule, comparison_rule
+from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, equality_rule
 from localaws.athena.dates import (
     date_add,
     date_diff,
@@ -273,7 +273,7 @@ _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In), comparison_rule),
     **dict.fromkeys((exp.Cast, exp.TryCast), cast_rule),
-    exp.Case: lambda node: equality.simple_case(branches_rule(node)),
+    exp.Case: lambda node: equality_rule(branches_rule(node)),
     **dict.fromkeys((exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
     exp.Literal: _literal,
     exp.Reverse: _reverse,
@@ -281,7 +281,7 @@ _RULES: dict[type, Rule] = {
     exp.Typeof: _typeof,
     exp.Upper: lambda node: call("athena_upper", node.this.copy()),
     exp.ArrayContains: equality.contains,
-    exp.Nullif: equality.nullif,
+    exp.Nullif: equality_rule,
     exp.ArrayMax: lambda node: call("athena_array_max", node.this.copy()),
     exp.ArrayMin: lambda node: call("athena_array_min", node.this.copy()),
     exp.ArrayDistinct: lambda node: call("athena_array_distinct", node.this.copy()),

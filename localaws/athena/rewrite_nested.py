@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from localaws.athena.annotate_nested import FIELD
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.fresh import fresh, several
 from localaws.athena.unnest import DONE, call
 
 
@@ -30,16 +31,18 @@ def field(node: Any) -> exp.Expr:
 
 def sorted_by(node: Any) -> exp.Expr:
     """Return an array in the order of a comparator: each element behind those that it says come before it."""
-    one, other, number, another = map(exp.to_identifier, ("sorted_one", "sorted_other", "sorted_nth", "sorted_mth"))
+    one, other, number, another, place = several(5, node.this, node.expression)
     before: exp.Expr = exp.LT(
         this=_with(node.expression, other, one), expression=exp.Literal.number(0), meta={DONE: True}
     )
     before = exp.and_(before, exp.NEQ(this=number.copy(), expression=another.copy(), meta={DONE: True}))
-    smaller = call("len", call("list_filter", node.this.copy(), exp.Lambda(this=before, expressions=[other, another])))
+    smaller = call(
+        "len",
+        call("list_filter", node.this.copy(), exp.Lambda(this=before, expressions=[other.copy(), another.copy()])),
+    )
     ranked = call("list_transform", node.this.copy(), exp.Lambda(
-        this=call("row", smaller, number.copy()), expressions=[one, number]
+        this=call("row", smaller, number.copy()), expressions=[one.copy(), number.copy()]
     ))  # fmt: skip
-    place = exp.to_identifier("sorted_place")
     found = call("list_extract", node.this.copy(), _part(place.copy(), 2))
     return call("list_transform", call("list_sort", ranked), exp.Lambda(this=found, expressions=[place]))
 
@@ -50,11 +53,22 @@ def _with(function: Any, *values: exp.Expr) -> exp.Expr:
     if len(given) != len(function.expressions) or len(values) != len(function.expressions):
         raise not_supported(f"a lambda of {len(function.expressions)} parameters here")
 
-    def put(node: exp.Expr) -> exp.Expr:
-        named = isinstance(node, exp.Identifier) and not isinstance(node.parent, exp.Column)
-        return given[node.name].copy() if named and node.name in given else node
+    body = exp.Paren(this=function.this.copy())
+    for found in [each for each in body.find_all(exp.Identifier) if each.name in given and _is_free(each)]:
+        found.replace(given[found.name].copy())
+    return body
 
-    return exp.Paren(this=function.this.copy().transform(put))
+
+def _is_free(name: exp.Identifier) -> bool:
+    """Return whether a name in a lambda's body is no column, field or type, and of no lambda within the body."""
+    parent = name.parent
+    if isinstance(parent, exp.Column | exp.ColumnDef) or (isinstance(parent, exp.Dot) and name.arg_key == "expression"):
+        return False
+    while parent is not None:
+        if isinstance(parent, exp.Lambda) and any(each.name == name.name for each in parent.expressions):
+            return False
+        parent = parent.parent
+    return True
 
 
 def _part(value: exp.Expr, place: str | int) -> exp.Expr:
@@ -64,7 +78,7 @@ def _part(value: exp.Expr, place: str | int) -> exp.Expr:
 
 def _pairs(function: Any, one: str | int, other: str | int) -> exp.Expr:
     """Return a lambda of two parameters as one of a pair, whose parts are found at these places."""
-    pair = exp.to_identifier("pair_" + "_".join(parameter.name for parameter in function.expressions))
+    pair = fresh(function)
     body = _with(function, _part(pair.copy(), one), _part(pair.copy(), other))
     return exp.Lambda(this=body, expressions=[pair])
 
@@ -81,7 +95,7 @@ def _made(node: Any) -> exp.Expr:
 
 
 def _map_entries(node: Any) -> exp.Expr:
-    entry = exp.to_identifier("map_entry")
+    entry = fresh()
     body = call("row", _part(entry.copy(), "key"), _part(entry.copy(), "value"))
     entries = call("map_entries", node.expressions[0].copy())
     return call("list_transform", entries, exp.Lambda(this=body, expressions=[entry]))

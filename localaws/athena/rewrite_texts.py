@@ -98,7 +98,8 @@ def random(node: Any) -> exp.Expr:
     if not bounds:
         return node  # type: ignore[no-any-return]
     low, high = (exp.Literal.number(0), bounds[0]) if len(bounds) == 1 else bounds
-    span = exp.Paren(this=exp.Sub(this=exp.Paren(this=high.copy()), expression=exp.Paren(this=low.copy())))
+    told = "bound must be positive" if len(bounds) == 1 else "start value must be less than stop value"
+    span = call("athena_span", low.copy(), high.copy(), exp.Literal.string(told))
     made = exp.Add(
         this=exp.Paren(this=low.copy()),
         expression=call("floor", exp.Mul(this=call("random"), expression=span, meta={DONE: True})),

@@ -18,8 +18,6 @@ from localaws.athena.typing import DType
 
 #: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
 CALL = "athena_call"
-#: The key under which it notes on a subscript that its number is as written: of other values sqlglot counts from zero.
-AS_WRITTEN = "athena_subscript"
 #: Where an argument stands that the parser has made something else of: a literal's kind is all that is left of it.
 LITERALS = {"'text'": DType.VARCHAR, "'number'": DType.INT}
 

@@ -20,6 +20,8 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _STEP = re.compile(r"\s*(?:\.\s*([A-Za-z_]\w*|\*)|\.\s*\"([^\"]*)\"|\[\s*(\d+|\*)\s*\])")
 _SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-+ 0,(#]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])")
 _MOST_FORMATTED = 100_000
+#: The exponent of a double is no greater.
+_MOST_DIGITS = 400
 
 
 def _bad(text: str) -> ValueError:
@@ -169,6 +171,8 @@ def json_query(text: str, path: str, wrapper: str) -> str | None:
 
 def _json(value: Any) -> str:
     if isinstance(value, Decimal):
+        if abs(value.adjusted()) > _MOST_DIGITS:
+            raise ValueError(f"NOT_SUPPORTED: the number {value} in JSON is not supported by the local Athena")
         return format(value, "f")
     if isinstance(value, list):
         return f"[{','.join(map(_json, value))}]"
@@ -190,7 +194,31 @@ def json_array_get(text: str, index: int) -> str | None:
     array = _whole(text)
     if not isinstance(array, list) or not -len(array) <= index < len(array):
         return None
-    return json.dumps(array[index], ensure_ascii=False, separators=(",", ":"))
+    return _compact(array[index])
+
+
+def json_field(text: str, name: str, place: int, count: int) -> str | None:
+    """Return the JSON of a row's field: of an object by its name in any case, of an array by its place."""
+    value = _whole(text)
+    if isinstance(value, list):
+        if len(value) != count:
+            raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast a JSON array of {len(value)} to a row of {count}")
+        return _compact(value[place])
+    found = [each for key, each in value.items() if key.lower() == name.lower()] if isinstance(value, dict) else []
+    if len(found) > 1:
+        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast a JSON object with several fields {name} to a row")
+    return _compact(found[0]) if found else None
+
+
+def json_array_of(text: str, kind: str) -> str:
+    """Return the JSON of an array, or null, that is cast to a type."""
+    if not isinstance(_whole(text), list | None):
+        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast {text} to {kind}")
+    return text
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def is_json_scalar(text: str) -> bool:
@@ -223,6 +251,8 @@ def format_values(pattern: str, values: list[str | None], kinds: str) -> str:
             if not 0 <= index < len(values):
                 raise _bad(f"Invalid format string: {pattern} (Format specifier '{found[0]}')")
             text = _formatted((values[index], kinds[index]), flags, digits, letter)
+            if set(flags) & {"(", "#"} or ("0" in flags and values[index] is None):
+                raise ValueError(f"NOT_SUPPORTED: the flags of '{found[0]}' are not supported by the local Athena yet")
             if "0" in flags and letter in "dfexX":
                 sign = text[:1] if text[:1] in ("-", "+", " ") else ""
                 return sign + text[len(sign) :].rjust(int(width or 0) - len(sign), "0")
@@ -331,6 +361,8 @@ PYTHON: Final[dict[str, tuple[Callable[..., Any], list[str], str]]] = {
     "json_query": (json_query, [_TEXT, _TEXT, _TEXT], _TEXT),
     "json_array_contains": (json_array_contains, [_TEXT, _TEXT], "BOOLEAN"),
     "json_array_get": (json_array_get, [_TEXT, "BIGINT"], _TEXT),
+    "json_field": (json_field, [_TEXT, _TEXT, "BIGINT", "BIGINT"], _TEXT),
+    "json_array_of": (json_array_of, [_TEXT, _TEXT], _TEXT),
     "is_json_scalar": (is_json_scalar, [_TEXT], "BOOLEAN"),
     "format": (format_values, [_TEXT, "VARCHAR[]", _TEXT], _TEXT),
     "parse_datetime": (parse_datetime, [_TEXT, _TEXT], "TIMESTAMP"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
+from localaws.athena.plan import Columns, TableName, plan
 from localaws.context import Context
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
@@ -60,8 +61,12 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
         for each in map(list, pair)
     )  # type: ignore[arg-type]
     wanted = equal(*pair)
-    found = texts(answer(opened, f"SELECT {one} = {other}, {one} <> {other}"))
-    assert found == f"{_SQL[wanted]}|{_SQL[None if wanted is None else not wanted]}"
+    unlike = None if wanted is None else not wanted
+    asked = f"{one} = {other}, {one} <> {other}, {one} IN ({other}), {one} NOT IN ({other})"
+    asked += f", nullif({one}, {other}) IS NULL, CASE {one} WHEN {other} THEN 1 ELSE 2 END"
+    found = texts(answer(opened, f"SELECT {asked}"))
+    as_found = f"{_SQL[wanted is True]}|{1 if wanted else 2}"
+    assert found == f"{_SQL[wanted]}|{_SQL[unlike]}|{_SQL[wanted]}|{_SQL[unlike]}|{as_found}"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,19 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
         ("contains(ARRAY[nan()], nan()), contains(ARRAY[nan(), NULL], 1e0), contains(ARRAY[nan(), 1e0], 1e0)", "false|NULL|true"),
         ("nullif(nan(), nan()), nullif(1e0, 1e0), array_position(ARRAY[nan(), 1e0], nan()), array_position(ARRAY[nan(), 1e0], 1e0)", "NaN|NULL|0|2"),
         ("CASE nan() WHEN nan() THEN 1 ELSE 2 END, CASE x WHEN 1 THEN 'one' WHEN nan() THEN 'nan' END FROM (VALUES 1e0) t(x)", "2|one"),
+        ("ARRAY[1, NULL] NOT IN (ARRAY[1, 2]), ROW(1, CAST(NULL AS integer)) NOT IN (ROW(1, 2)), ARRAY[nan()] IN (ARRAY[nan()]), ARRAY[1] IN (ARRAY[2], ARRAY[1]), ARRAY[NULL] = ARRAY[1]", "NULL|NULL|false|true|NULL"),
+        ("(1, NULL) IN ((1, 2)), (1, 2) = (1, NULL), (1, 2) NOT IN ((1, NULL)), (1, NULL) NOT IN ((2, 3)), (nan(), 1) = (nan(), 1), (1, 'a') IN ((2, 'b'), (1, 'a'))", "NULL|NULL|NULL|true|false|true"),
+        ("nan() = ANY (SELECT nan()), nan() <> ALL (SELECT nan()), nan() IN (SELECT nan()), 1e0 = ANY (SELECT 1e0), nan() = ANY (VALUES nan()), nan() = ANY (VALUES 1e0, NULL)", "false|true|false|true|false|NULL"),
+        ("nan() < ALL (SELECT nan()), 1e0 < ALL (SELECT nan()), nan() > ALL (SELECT 1e0), 2e0 > ALL (SELECT 1e0), 1e0 <= ANY (VALUES 1e0, nan())", "false|false|false|true|true"),
+        ("nan() IN (1e0, NULL), nan() IN (nan(), 1e0), nan() NOT IN (nan(), 1e0), nan() = CAST(NULL AS double), 1e0 IN (nan(), 1e0)", "NULL|false|true|NULL|true"),
+        ("nullif(ROW(1, NULL), ROW(1, NULL)), nullif(ARRAY[nan()], ARRAY[nan()]), CASE ARRAY[nan()] WHEN ARRAY[nan()] THEN 1 ELSE 2 END, nullif(ARRAY[1], ARRAY[1])", "{field0=1, field1=null}|[NaN]|2|NULL"),
+        ("array_remove(ARRAY[nan(), 1e0], nan()), array_remove(ARRAY[1, NULL], 1)", "[NaN, 1.0]|[null]"),
+        # What is by chance is so once.
+        ("count(*) FROM UNNEST(sequence(1, 500)) t(n) WHERE nullif(random(1, 4), 2) = 2 OR CASE random(1, 4) WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 END IS NULL", "0"),
+        # The names of a lambda's parameters are its own.
+        ("transform(ARRAY[3], equal_0 -> ARRAY[1, 2] = ARRAY[1, equal_0]), transform(ARRAY[1], x -> array_except(ARRAY[1, 2], ARRAY[x])), transform(ARRAY[1], x -> array_remove(ARRAY[1, 2], x)), transform(ARRAY['q'], x -> array_join(ARRAY['a', NULL], ',', x))", "[false]|[[2]]|[[2]]|[a,q]"),
+        ("map_filter(map(ARRAY[1, 5], ARRAY[1, 2]), (k, v) -> any_match(ARRAY[1, 2], k -> k = v)), map_filter(map(ARRAY[1, 5], ARRAY[1, 2]), (k, v) -> any_match(ARRAY[5], x -> x = k))", "{1=1, 5=2}|{5=2}"),
+        ("array_sort(ARRAY[ARRAY[3, 1], ARRAY[2, 1]], (a, b) -> array_sort(a, (x, y) -> x - y)[2] - array_sort(b, (a, y) -> a - y)[2])", "[[2, 1], [3, 1]]"),
         # https://trino.io/docs/current/functions/datetime.html#date-and-time-operators
         ("TIMESTAMP '2026-03-01 10:00:00.000' + 3 * INTERVAL '1' DAY, DATE '2026-01-31' + INTERVAL '1' MONTH * 2, d - n * INTERVAL '1' YEAR FROM (VALUES (DATE '2026-01-01', 5)) t(d, n)", "2026-03-04 10:00:00.000|2026-03-31|2021-01-01"),
         ("INTERVAL '1' DAY / 2, 2 * INTERVAL '1' HOUR, INTERVAL '3' DAY * 1.5", "0 12:00:00.000|0 02:00:00.000|4 12:00:00.000"),
@@ -93,6 +111,24 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
+        *[
+            (sql, "TYPE_MISMATCH: line 1:1: Cannot apply operator")
+            for sql in (
+                "ARRAY['1'] = ARRAY[1]",
+                "ROW('1') = ROW(1)",
+                "ROW(1, 2) = ROW(1)",
+                "ARRAY[true] = ARRAY[1]",
+                "ARRAY[1] = 1",
+                "ARRAY[DATE '2020-01-01'] = ARRAY['2020-01-01']",
+                "ARRAY['1'] IN (ARRAY[1])",
+                "nullif('a', 1)",
+                "CASE ARRAY['1'] WHEN ARRAY[1] THEN 1 END",
+            )
+        ],
+        ("ARRAY[1] = ANY (SELECT ARRAY[1])", "NOT_SUPPORTED: IN, ANY or ALL of a query"),
+        ("ARRAY[1] NOT IN (SELECT ARRAY[1])", "NOT_SUPPORTED: IN, ANY or ALL of a query"),
+        ("ARRAY[ARRAY[NULL]] = ARRAY[ARRAY[1]]", "NOT_SUPPORTED: a comparison of arrays"),
+        ('1 AS "\ue0001"', "NOT_SUPPORTED: the character"),
         ("2 / INTERVAL '1' DAY", "Cannot apply operator: integer / interval"),
         ("DATE '2026-01-01' * INTERVAL '1' DAY", "Cannot apply operator: date \\* interval"),
         ("DATE '2026-01-01' + 2 * INTERVAL '1' HOUR", "Cannot add hour, minutes or seconds to a date"),
@@ -115,3 +151,30 @@ def test_months_are_counted_from_the_first(opened: QueryEngine, first: date, day
         wanted.append(str(moment))
     found = answer(opened, f"SELECT sequence(DATE '{first}', DATE '{last}', INTERVAL '{step}' MONTH)")
     assert texts(found) == f"[{', '.join(wanted)}]"
+
+
+def _nested(form: str, depth: int) -> str:
+    value = "x"
+    for _ in range(depth):
+        value = form.format(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "form", ["nullif({}, y)", "CASE {} WHEN y THEN 1e0 WHEN z THEN x END", "nullif(ARRAY[{}], ARRAY[y])[1]"]
+)
+def test_what_is_nested_is_planned_in_the_length_of_what_is_written(form: str) -> None:
+    shallow, deep = (
+        len(plan(f"SELECT {_nested(form, depth)} FROM (VALUES (1e0, 2e0, 3e0)) t(x, y, z)", "d", _no_columns).sql)
+        for depth in (4, 8)
+    )
+    assert deep < 4 * shallow
+
+
+def test_a_join_by_arrays_is_one_by_what_is_equal() -> None:
+    sql = "SELECT 1 FROM (VALUES ARRAY[1]) t(x) JOIN (VALUES ARRAY[1]) s(y) ON x = y"
+    assert '"t"."x" = "s"."y"' in plan(sql, "d", _no_columns).sql
+
+
+def _no_columns(table: TableName, position: str) -> tuple[Columns, Columns]:
+    raise AssertionError(table)

@@ -47,7 +47,7 @@ WRITTEN = {
     "from_base TI": "from_base('7', 8)", "json_exists TT": "json_exists('{}', 'lax $.a')",
     "json_exists JT": "json_exists(json_parse('{}'), 'lax $.a')", "is_json_scalar T": "is_json_scalar('1')",
     "parse_datetime TT": "parse_datetime('2024', 'yyyy')", "format TX+": "format('%s %s', 1, 'a')",
-    "from_unixtime NT": "from_unixtime(0, 'Asia/Tokyo')",
+    "random II": "random(1, 2)", "rand II": "rand(1, 2)", "from_unixtime NT": "from_unixtime(0, 'Asia/Tokyo')",
     "with_timezone ST": "with_timezone(TIMESTAMP '2024-05-15 13:14:15', 'Asia/Tokyo')",
     "at_timezone ST": "hour(at_timezone(TIMESTAMP '2024-05-15 13:14:15', 'Asia/Tokyo'))",
     "at_timezone ZT": "hour(at_timezone(TIMESTAMP '2024-05-15 13:14:15 UTC', 'Asia/Tokyo'))",

@@ -53,6 +53,9 @@ _NAMED = "CAST(ROW(1, 'x') AS ROW(a integer, b varchar))"
         ("map_union(m) FROM (VALUES map(ARRAY['a'], ARRAY[1]), NULL, map(ARRAY['b'], ARRAY[2])) t(m)", "map(varchar, integer)", "{a=1, b=2}"),
         ("max(x, 2), min(x, 2), max(x, 2) FILTER (WHERE x < 3) FROM (VALUES 1, 2, NULL, 3) t(x)", "array(integer), array(integer), array(integer)", "[3, 2]|[1, 2]|[2, 1]"),
         ("array_sort(ARRAY['bb', 'a', NULL], (a, b) -> CASE WHEN a IS NULL THEN -1 WHEN b IS NULL THEN 1 ELSE length(a) - length(b) END)", "array(varchar)", "[null, a, bb]"),
+        # The key of a map is what is written, wherever the map comes from.
+        ("map_agg(k, v)[2], histogram(k)[2], map_filter(map_agg(k, v), (x, y) -> true)[2], map_agg(k, v)[CAST(1 AS integer)], map_agg(k, v)[0 + 1] FROM (VALUES (1, 'one'), (2, 'two')) t(k, v)", "varchar, bigint, varchar, varchar, varchar", "two|1|two|one|one"),
+        ("m[2], transform_keys(m, (x, y) -> x + 1)[2], map_from_entries(ARRAY[ROW(2, 'q')])[2], a[n], a[2], element_at(m, 2), element_at(a, 2), try(m[1]), MAP(ARRAY[2], ARRAY['p'])[2] FROM (VALUES (map(ARRAY[1, 2], ARRAY['one', 'two']), ARRAY[7, 8], 1)) t(m, a, n)", "varchar, varchar, varchar, integer, integer, varchar, integer, varchar, varchar", "two|one|q|7|8|two|8|one|p"),
         # Whole numbers and decimals are made doubles for these.
         ("corr(x, y), regr_slope(y, x), covar_pop(x, y), covar_samp(x, y) FROM (VALUES (1, DECIMAL '2.0'), (2, DECIMAL '4.0')) t(x, y)", "double, double, double, double", "1.0|2.0|0.5|1.0"),
     ],
@@ -89,6 +92,7 @@ def test_a_comparator_orders_as_python_does(opened: QueryEngine, numbers: list[i
         ("CAST(json_parse('{\"a\":1,\"b\":\"x\",\"z\":2}') AS row(a integer, b varchar)), CAST(json_parse('{\"a\":1}') AS row(a integer, b varchar)), CAST(json_parse('[1,\"x\"]') AS row(a integer, b varchar)), CAST(json_parse('null') AS row(a integer))", "{a=1, b=x}|{a=1, b=null}|{a=1, b=x}|NULL"),
         ("CAST(json_parse('[{\"a\":{\"c\":1.5}},null,{\"a\":null}]') AS array(row(a row(c double))))", "[{a={c=1.5}}, null, {a=null}]"),
         ("a, tags[1] FROM UNNEST(CAST(json_parse('[{\"a\":1,\"tags\":[\"x\"]},{\"a\":2}]') AS array(row(a integer, tags array(varchar))))) AS t(a, tags)", "1|x ; 2|NULL"),
+        ("CAST(json_parse('{\"A\":1,\"b\":[{\"C\":2}]}') AS row(a integer, b array(row(c integer))))", "{a=1, b=[{c=2}]}"),
         ("TRY_CAST(json_parse('\"x\"') AS row(a integer)), TRY_CAST(json_parse(x) AS row(a integer)) FROM (VALUES '{\"a\":\"q\"}') t(x)", "NULL|NULL"),
     ],
 )  # fmt: skip
@@ -96,6 +100,17 @@ def test_rows_become_json_and_come_of_it(opened: QueryEngine, sql: str, said: st
     assert texts(answer(opened, f"SELECT {sql}")) == said
 
 
-def test_what_is_no_object_becomes_no_row(opened: QueryEngine) -> None:
-    with pytest.raises(QueryFailed, match="INVALID_CAST_ARGUMENT: Cannot cast a JSON"):
-        answer(opened, "SELECT CAST(json_parse('5') AS row(a integer))")
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("5", "row(a integer)", "Cannot cast a JSON"),
+        ("[1]", "row(a integer, b varchar)", "Cannot cast a JSON array of 1 to a row of 2"),
+        ('{"a":1,"A":2}', "row(a integer)", "Cannot cast a JSON object with several fields a"),
+        ('"x"', "array(row(a integer))", 'Cannot cast "x" to array'),
+        ('"x"', "array(integer)", "Expected ARRAY, but got VARCHAR"),
+    ],
+)
+def test_what_is_no_object_becomes_no_row(opened: QueryEngine, text: str, kind: str, said: str) -> None:
+    with pytest.raises(QueryFailed, match=f"^INVALID_CAST_ARGUMENT: {said}"):
+        answer(opened, f"SELECT CAST(json_parse('{text}') AS {kind})")
+    assert texts(answer(opened, f"SELECT TRY_CAST(json_parse('{text}') AS {kind})")) == "NULL"

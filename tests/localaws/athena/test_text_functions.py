@@ -70,6 +70,21 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("parse_datetime('26', 'yy')", "NOT_SUPPORTED: 'y' in a pattern"),
         ("to_base(1, 99)", "Radix must be between 2 and 36"),
         ("from_base('9', 8)", "Not a valid base-8 number: 9"),
+        ("random(0)", "INVALID_FUNCTION_ARGUMENT: bound must be positive"),
+        ("random(5, 5)", "INVALID_FUNCTION_ARGUMENT: start value must be less than stop value"),
+        ("random(a, b) FROM (VALUES (5, 1)) t(a, b)", "INVALID_FUNCTION_ARGUMENT: start value must be less"),
+        *[(f"format('{each}', 5)", "NOT_SUPPORTED: the flags of") for each in ("%(d", "%#x")],
+        ("format('%05d', CAST(NULL AS integer))", "NOT_SUPPORTED: the flags of"),
+        ("json_value('{\"a\":1e50000000}', 'lax $.a')", "NOT_SUPPORTED: the number 1E\\+50000000"),
+        *[
+            (sql.format("array_join(repeat('[', 100000), '')"), "NOT_SUPPORTED: JSON nested this deeply")
+            for sql in (
+                "json_array_get({}, 0)",
+                "json_exists({}, 'lax $.a')",
+                "json_extract({}, '$.a')",
+                "json_parse({})",
+            )
+        ],
         ("bit_count(300, 8)", "Number must be representable"),
         ("width_bucket(1, 2, 2, 4)", "bounds cannot equal each other"),
     ],
