@@ -49,7 +49,15 @@ _.own_options
 _.FORMAT, _.ENVELOPE, _.list_commands
 # SQLFrame reads these of what stands in the place of its own; sqlglot its parser's tables.
 _.selectExpr, _.unsupported_engines, _.input_dialect, _.nullable, _.dataType, _._lit, _._typed_columns
-_.FUNCTIONS, _.FUNCTION_PARSERS, _.NO_PAREN_FUNCTION_PARSERS, _.NUMERIC_LITERALS, _.__bool__, _.__getattr__
+(
+    _.INDEX_OFFSET,
+    _.FUNCTIONS,
+    _.FUNCTION_PARSERS,
+    _.NO_PAREN_FUNCTION_PARSERS,
+    _.NUMERIC_LITERALS,
+    _.__bool__,
+    _.__getattr__,
+)
 _.dtypes, _.unpersist
 # The differential test of functions asks for these.
 _.recorded_session, _.every_signature

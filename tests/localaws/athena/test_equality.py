@@ -15,6 +15,7 @@ from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.athena.plan import Columns, TableName, plan
 from localaws.context import Context
+from tests.laws import cases
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
 
@@ -53,7 +54,7 @@ _LISTS = st.lists(st.lists(st.none() | st.integers(0, 1), min_size=1, max_size=2
 _SQL = {True: "true", False: "false", None: "NULL"}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.tuples(_NUMBERS, _NUMBERS) | st.tuples(_LISTS, _LISTS))
 def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple[Value, Value]) -> None:
     one, other = (
@@ -142,7 +143,7 @@ def test_what_cannot_be_is_refused(opened: QueryEngine, sql: str, said: str) -> 
         answer(opened, f"SELECT {sql}")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dates(date(1990, 1, 1), date(2040, 12, 31)), st.integers(0, 400), st.integers(1, 14))
 def test_months_are_counted_from_the_first(opened: QueryEngine, first: date, days: int, step: int) -> None:
     last = first + relativedelta(days=days)

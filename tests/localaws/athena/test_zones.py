@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.context import Context
+from tests.laws import cases
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
 
@@ -75,7 +76,7 @@ def test_what_would_be_wrong_is_refused(opened: QueryEngine, sql: str, said: str
         answer(opened, f"SELECT {sql}")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),
     st.sampled_from(["Europe/Vienna", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"]),
