@@ -14,6 +14,7 @@ from localaws.athena import typing
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.context import Context
+from tests.laws import cases
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
 
@@ -72,7 +73,7 @@ def test_a_field_that_a_row_does_not_have_is_refused(opened: QueryEngine, sql: s
         answer(opened, f"SELECT {sql}")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=6))
 def test_a_comparator_orders_as_python_does(opened: QueryEngine, numbers: list[int]) -> None:
     """What a comparator holds equal stays in its order."""

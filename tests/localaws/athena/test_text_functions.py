@@ -14,6 +14,7 @@ from localaws.athena import text_functions
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.context import Context
+from tests.laws import cases
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
 
@@ -106,7 +107,7 @@ def test_the_nth_place_from_either_end_is_that_of_all_places(text: str, part: st
     assert [text_functions.strpos(text, part, each) for each in (number, -number)] == wanted
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.datetimes(datetime(1000, 1, 1), datetime(9999, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),
     st.sampled_from(["yyyy-MM-dd HH:mm:ss", "yyyyMMddHHmmss", "d MMM yyyy h:m:s a", "EEE, d MMMM yyyy 'at' HH.mm.ss"]),
