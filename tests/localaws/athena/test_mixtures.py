@@ -3,24 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
-from localaws.context import Context
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
-    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
-    found = QueryEngine(context, account="123456789012", region="us-east-1")
-    yield found
-    found.close()
-
 
 _UTC = "TIMESTAMP '2026-07-01 00:30:00.000 UTC'"
 _HERE = f"{_UTC} AT TIME ZONE 'Europe/Vienna'"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,19 +12,9 @@ from hypothesis import strategies as st
 from localaws.athena import typing
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
-from localaws.context import Context
 from tests.laws import cases
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
-    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
-    found = QueryEngine(context, account="123456789012", region="us-east-1")
-    yield found
-    found.close()
-
 
 _NAMED = "CAST(ROW(1, 'x') AS ROW(a integer, b varchar))"
 

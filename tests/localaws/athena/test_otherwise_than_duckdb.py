@@ -6,23 +6,12 @@ https://trino.io/docs/current/functions.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from localaws.athena import results
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
-from localaws.context import Context
 from tests.localaws.athena.test_sql import OneTable
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
-    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
-    found = QueryEngine(context, account="123456789012", region="us-east-1")
-    yield found
-    found.close()
 
 
 def _answered(engine: QueryEngine, sql: str) -> str:

@@ -57,14 +57,6 @@ class Partitioned:
         return Rows(pa.table(columns, names=["v", *KEYS]), 0, shown)
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
-    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
-    found = QueryEngine(context, account="123456789012", region="us-east-1")
-    yield found
-    found.close()
-
-
 def _answered(engine: QueryEngine, sql: str, *, whole: bool) -> tuple[Any, Partitioned]:
     catalog = Partitioned()
     catalog.whole = whole  # type: ignore[misc]

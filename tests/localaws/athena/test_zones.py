@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,19 +12,9 @@ from hypothesis import strategies as st
 
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
-from localaws.context import Context
 from tests.laws import cases
 from tests.localaws.athena.answers import texts
 from tests.localaws.athena.test_functions import answer
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
-    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
-    found = QueryEngine(context, account="123456789012", region="us-east-1")
-    yield found
-    found.close()
-
 
 _YORK = "TIMESTAMP '2026-07-01 01:11:12.000 UTC' AT TIME ZONE 'America/New_York'"
 #: The day before the clocks of Vienna are put forward.

@@ -1,0 +1,19 @@
+"""What several modules of these tests ask: an engine without a server, for queries that read nothing from S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from localaws.athena.engine import QueryEngine
+from localaws.context import Context
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
+    """A query engine that is closed when the module has ended."""
+    context = Context(endpoint="http://127.0.0.1:1", scratch=tmp_path_factory.mktemp("athena"))
+    found = QueryEngine(context, account="123456789012", region="us-east-1")
+    yield found
+    found.close()
