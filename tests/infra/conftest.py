@@ -62,9 +62,12 @@ def prod(clouds: dict[str, Cloud]) -> Cloud:
     return clouds["prod"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def peopled(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """The stacks with their real layer, in which silver.clicks has a private column, with what producers delivered."""
+    """The stacks with their real layer, in which silver.clicks has a private column, with what producers delivered.
+
+    It ends with its module: a process has one local AWS at a time, and other modules of this folder start their own.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)
     producers = {"orders": (), "clicks": (), "readings": (FOREIGN,)}
