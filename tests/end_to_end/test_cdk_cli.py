@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,6 @@ pytestmark = pytest.mark.slow
 APPS = Path(__file__).parent / "foreign_apps"
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 REGION = "us-east-1"
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("data")
-    command = [sys.executable, "-m", "localaws", "serve", "--port", "0", "--data", str(data), "--with-stdin"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as served:
-        assert served.stdout
-        said = served.stdout.readline()
-        assert said.startswith("ready at "), said
-        yield said.removeprefix("ready at ").strip()
-        served.terminate()
 
 
 @pytest.fixture(scope="module")

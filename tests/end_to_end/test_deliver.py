@@ -11,8 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,7 +123,7 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+def runner(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Runner:
     root = tmp_path_factory.mktemp("deliver")
     wheel, binaries = environment_from_wheel(root)
     subprocess.run([binaries / "sluice", "init", "shop"], cwd=root, check=True, capture_output=True, timeout=60)
@@ -139,15 +138,8 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
         (binaries / name).unlink(missing_ok=True)
         (binaries / name).write_text(text)
         (binaries / name).chmod(0o755)
-    command = [sys.executable, "-m", "localaws", "serve", "--port", "0", "--with-stdin"]
-    command += ["--data", str(root / "data")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as served:
-        assert served.stdout
-        endpoint = served.stdout.readline().strip().removeprefix("ready at ")
-        assert endpoint.startswith("http://127.0.0.1:"), endpoint
-        (root / "config").write_text(f"[default]\nendpoint_url = {endpoint}\n")
-        yield Runner(root, project, binaries, endpoint)
-        served.terminate()
+    (root / "config").write_text(f"[default]\nendpoint_url = {endpoint}\n")
+    return Runner(root, project, binaries, endpoint)
 
 
 def roles_of(runner: Runner, environments: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -14,16 +13,6 @@ import pytest
 from tests.folders import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.proof]
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("data")
-    command = [sys.executable, "-m", "localaws", "serve", "--port", "0", "--data", str(data), "--with-stdin"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as served:
-        assert served.stdout
-        yield served.stdout.readline().strip().removeprefix("ready at ")
-        served.terminate()
 
 
 def smoke(endpoint: str, tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
