@@ -1,8 +1,9 @@
-"""How many cases a law is tried on: a share whenever tests run, all of them in ``make proof``."""
+"""How many cases a law is tried on, and by what chance: a share whenever tests run, all of them in ``make proof``."""
 
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,15 @@ _SHARE, _FEWEST = 10, 20
 def cases(most: int) -> int:
     """Return ``most`` in ``make proof``; otherwise a tenth of it, but twenty where there are so many."""
     return most if ALL else min(most, max(_FEWEST, most // _SHARE))
+
+
+def fresh_seed() -> int:
+    """Return what cases are drawn from: another number each time in ``make proof``, the same one otherwise.
+
+    A change is red because of what it changed, never by chance; ``SLUICE_SEED`` says which seed is meant.
+    """
+    given = os.environ.get("SLUICE_SEED")
+    return int(given) if given else random.SystemRandom().randrange(10**6) if ALL else 1
 
 
 def some(values: Iterable[Any], every: int) -> list[Any]:

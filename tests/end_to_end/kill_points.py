@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from tests.end_to_end.running import Deployment
+from tests.laws import fresh_seed
 
 Result = TypeVar("Result")
 #: Without these calls a recording is not of a delivery from its arrival to its end.
@@ -56,7 +56,7 @@ def recorded(
 
 def share_of(points: Sequence[Point], share: int) -> Sequence[Point]:
     """Return every ``share``-th point, from one by chance, which is printed."""
-    first = random.randrange(min(share, len(points)))
+    first = fresh_seed() % min(share, len(points))
     sys.stdout.write(f"every {share}th of {len(points)} points, from the {first}th\n")
     return points[first::share]
 

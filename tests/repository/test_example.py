@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.folders import ROOT
+from tests.laws import fresh_seed
 from tests.repository.example import EXAMPLE, OF_LIBRARY, leaning, library_tests
 
 #: What leans on the example all the same, with the reason.
@@ -120,7 +120,7 @@ def test_without_the_example_all_tests_of_the_library_are_collected_and_a_share_
     gone = run_alone(alone, "-c", "import sluice; print(sluice.__file__); import shopsphere")
     assert Path(gone.stdout.strip()).is_relative_to(alone)
     assert "No module named 'shopsphere'" in gone.stderr
-    first = random.randrange(SHARE)
+    first = fresh_seed() % SHARE
     folders = [f"tests/{folder}" for folder in OF_LIBRARY]
     done = run_alone(
         alone, "-m", "pytest", "-q", "-p", "one_in", "-p", "no:cacheprovider", "-m",

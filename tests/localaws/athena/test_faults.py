@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from localaws.athena.errors import QueryFailed
 from localaws.athena.leave import Leave
 from localaws.athena.written_iceberg import IcebergCatalog
 from localaws.context import Context
+from tests.laws import fresh_seed
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.faulty import WAYS, Faults
 from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_group
@@ -81,7 +81,7 @@ def failing(faults: Faults, run: Callable[[], str], way: str, step: int) -> Iter
 
     The last run has no call that fails.
     """
-    start = random.randint(1, step)
+    start = 1 + fresh_seed() % step
     sys.stdout.write(f"calls that fail: from the {start}th on, each {step}th\n")
     for n in itertools.count(start, step):
         faults.arm(n, way)

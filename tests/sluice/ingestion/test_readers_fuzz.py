@@ -26,7 +26,7 @@ from sluice.errors import DeliveryError
 from sluice.ingestion.formats import FILE_FORMATS
 from sluice.ingestion.read import read_checked
 from sluice.ingestion.source import ByteSource, BytesSpool
-from tests.laws import cases
+from tests.laws import cases, fresh_seed
 from tests.sluice.ingestion.reading import column, contract, read, source
 
 COLUMNS = (
@@ -170,7 +170,7 @@ def test_any_bytes_are_read_or_quarantined(kind: str, data: bytes) -> None:
 
 @pytest.mark.proof
 def test_a_million_mutated_files_are_read_or_quarantined() -> None:
-    began, seed = time.monotonic(), random.randrange(2**32)
+    began, seed = time.monotonic(), fresh_seed()
     for number in range(1_000_000):
         chance = random.Random(seed + number)
         kind = FORMATS[number % len(FORMATS)]

@@ -221,13 +221,19 @@ SHAPES: dict[str, str] = {
 
 def outcomes(both: Both, names: Iterable[str], told: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return by query why it is refused, and how the engines differ on it; both empty where they agree."""
-    wanted = list(names)
-    found = {}
-    for name, (sql, why) in zip(
-        wanted, compiled([(SHAPES[name], "query") for name in wanted], dict(told)), strict=True
-    ):
-        found[name] = (_first(why), "" if why else difference(both, SHAPES[name], sql))
-    return found
+    return {
+        name: (_first(why), "" if why else difference(both, SHAPES[name], sql))
+        for name, (sql, why) in _compiled(list(names), told).items()
+    }
+
+
+def refusals(names: Iterable[str], told: Mapping[str, str]) -> list[str]:
+    """Return of each query why it is refused; an empty text for one that is not."""
+    return [_first(why) for _, why in _compiled(list(names), told).values()]
+
+
+def _compiled(names: list[str], told: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return dict(zip(names, compiled([(SHAPES[name], "query") for name in names], dict(told)), strict=True))
 
 
 def _first(why: str) -> str:

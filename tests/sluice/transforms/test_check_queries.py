@@ -26,6 +26,7 @@ from sluice.transforms.checks import compile_checks
 from sluice.transforms.functions.signatures import Refused
 from sluice.transforms.functions.spark_types import duckdb_type
 from sluice.transforms.queries import FUNCTION_NAMES, RefusedQuery, parsed_query
+from tests.laws import fresh_seed
 from tests.sluice.transforms.check_calls import COLUMNS, READ_OTHERWISE, as_query, calls, nested, of_one_type
 from tests.sluice.transforms.check_page import PAGE, page
 from tests.sluice.transforms.checking import TYPES, compiled, outcomes, rows
@@ -42,7 +43,7 @@ def _every() -> list[tuple[str, str]]:
 @pytest.mark.spark
 @pytest.mark.slow
 def test_a_share_of_what_checks_may_say_is_alike_and_a_planted_wrong_one_is_caught() -> None:
-    seed = random.SystemRandom().randint(0, 10**6)
+    seed = fresh_seed()
     print(f"seed {seed}")
     with both_engines(_FEW, seed, rows) as both:
         rng = random.Random(seed)
@@ -68,7 +69,7 @@ def test_all_that_checks_may_say_is_alike() -> None:
 @pytest.mark.spark
 @pytest.mark.proof
 def test_calls_of_calls_are_alike() -> None:
-    seed = random.SystemRandom().randint(0, 10**6)
+    seed = fresh_seed()
     print(f"seed {seed}")  # pytest shows it where the test fails
     rng = random.Random(seed)
     with both_engines(_FEW, seed, rows) as both:
@@ -319,7 +320,7 @@ def _contract(kinds: list[str]) -> DerivedContract:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [3, pytest.param(len(COLUMNS), marks=[pytest.mark.proof])])
 def test_the_rules_that_sluice_writes_itself_find_the_same_on_both_engines(count: int) -> None:
-    seed = random.SystemRandom().randint(0, 10**6)
+    seed = fresh_seed()
     print(f"seed {seed}")
     checks = compile_checks(_contract(random.Random(seed).sample([*COLUMNS], count)))
     assert {check.kind for check in checks} == {"rows", "unique", "measure"}

@@ -13,6 +13,7 @@ import pytest
 
 from sluice.transforms.functions.patterns import groups_of, pattern_of, replacement_of
 from sluice.transforms.functions.signatures import Argument, Refused
+from tests.laws import fresh_seed
 from tests.sluice.transforms.proving import both_engines
 
 _LETTERS = ("a", "b", "ab", "aa", "A", "1", "-", " ", "é", "ß", "𝔘", "_", ",", "x", "\n", "#", "&", "~")
@@ -139,7 +140,7 @@ def differences(both: Any, found: list[Case], folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [2_000, pytest.param(40_000, marks=[pytest.mark.proof])])
 def test_allowed_patterns_find_the_same_on_both_engines(tmp_path: Path, count: int) -> None:
-    seed = random.SystemRandom().randint(0, 10**6)
+    seed = fresh_seed()
     print(f"seed {seed}")
     found, refused = drawn_cases(random.Random(seed), count, 5)
     assert refused < len(found)
