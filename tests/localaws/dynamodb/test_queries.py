@@ -171,3 +171,31 @@ def test_every_type_of_attribute_comes_back_as_it_was_put(table: Any, call: str)
         found = getattr(table, call)(**named, **condition)["Items"]
     sets = {f"as {kind}": sorted(item[f"as {kind}"][kind]) for kind in ("SS", "NS", "BS")}
     assert [{**each, **{name: {name[3:]: sorted(each[name][name[3:]])} for name in sets}} for each in found] == [item]
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_pages_that_their_size_ended_hold_each_item_once(ctx: Context, forward: bool) -> None:
+    client, name = ctx.client("dynamodb"), f"large-{forward}".lower()
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    numbers = [-2, 1, 9, 10, 100, 1000]
+    for number in numbers:
+        client.put_item(TableName=name, Item={"pk": {"S": "p"}, "sk": {"N": str(number)}, "text": {"S": "x" * 350_000}})
+    pages = list(
+        client.get_paginator("query").paginate(
+            TableName=name,
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": "p"}},
+            ScanIndexForward=forward,
+        )
+    )
+    found = [int(item["sk"]["N"]) for page in pages for item in page["Items"]]
+    assert found == numbers[:: 1 if forward else -1]
+    assert [len(page["Items"]) for page in pages] == [2, 2, 2]
