@@ -10,6 +10,7 @@ from constructs import Construct
 
 from sluice.environments import Environment
 
+from . import grants
 from .bundle import Bundle
 from .config import PYTHON
 from .removal import of_named
@@ -66,7 +67,7 @@ def python_function(
     role = iam.Role(
         scope,
         f"{title}Role",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        assumed_by=grants.service(scope, "lambda"),
         description=f"Role of the function {name}",
     )
     role.add_to_policy(
