@@ -94,9 +94,15 @@ CONTROLS = (
     ),
     Control(
         (f"{NIST}-LambdaConcurrency",),
-        ("IngestFile", "CommitTable"),
-        "Its event source holds it to the environment's concurrency; reserving takes it from the account, of which a "
-        "new one has ten.",
+        ("IngestFile",),
+        "Its event source holds it to `ingest_concurrency` calls; keeping them free would take them from the others.",
+    ),
+    Control(
+        (f"{NIST}-LambdaConcurrency",),
+        ("CommitTable",),
+        "Its event source holds it to `commit_concurrency` calls; a new account has ten in all and lets none be kept "
+        "free. Where there are more, `reserve_commits` keeps them.",
+        where=lambda environment: not environment.reserve_commits,
     ),
     Control(
         (f"{NIST}-LambdaConcurrency",),

@@ -55,6 +55,7 @@ def python_function(
     timeout: Duration,
     description: str,
     scratch_mib: int = 512,
+    reserved: int | None = None,
 ) -> lambda_.Function:
     """Return the function whose handler is ``lambdas/<name>/handler.py``; it may write its own log and nothing else."""
     title = "".join(part.title() for part in name.split("_"))
@@ -90,4 +91,5 @@ def python_function(
         ephemeral_storage_size=Size.mebibytes(scratch_mib),
         timeout=timeout,
         description=description,
+        reserved_concurrent_executions=reserved,
     )
