@@ -236,8 +236,9 @@ def test_a_default_is_documented_as_it_is() -> None:
     begun = (ROOT / "sluice" / "new_project" / "base" / "environments.yaml.in").read_text()
     for each in fields(Environment):
         if isinstance(each.default, int):
-            assert re.search(rf"^\| `{each.name}` .*\| {each.default} \|$", page, re.MULTILINE), each.name
-            assert re.search(rf"^# {each.name}: {each.default} +#", begun, re.MULTILINE), each.name
+            default = str(each.default).lower()
+            assert re.search(rf"^\| `{each.name}` .*\| {default} \|$", page, re.MULTILINE), each.name
+            assert re.search(rf"^# {each.name}: {default} +#", begun, re.MULTILINE), each.name
 
 
 def test_the_days_of_logs_are_those_that_the_stacks_know() -> None:
