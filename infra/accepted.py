@@ -16,6 +16,7 @@ from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
+from .accepted_controls import LATEST_RUNTIME_RULE, acknowledge_control
 from .storage import StorageStack
 
 #: By stack, construct and finding (or the resource that a permission with a ``*`` names): why it stands.
@@ -189,6 +190,7 @@ LATEST_RUNTIME = (
 def accept_findings(stacks: Mapping[str, Stack], storage: StorageStack) -> None:
     """Acknowledge what is accepted on the constructs of ``stacks`` (by the last part of their names)."""
     acknowledge(storage.node.root, "AwsSolutions-L1", LATEST_RUNTIME)
+    acknowledge_control(storage.node.root, LATEST_RUNTIME_RULE, LATEST_RUNTIME)
     for kind, stack in stacks.items():
         constructs = ACCEPTED[kind]
         words = _placeholders(stack, storage)

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from sluice.environments import Environment
 
+from . import grants
 from .bundle import Bundle
 from .config import PYTHON
 from .removal import of_named
@@ -54,6 +55,7 @@ def python_function(
     timeout: Duration,
     description: str,
     scratch_mib: int = 512,
+    reserved: int | None = None,
 ) -> lambda_.Function:
     """Return the function whose handler is ``lambdas/<name>/handler.py``; it may write its own log and nothing else."""
     title = "".join(part.title() for part in name.split("_"))
@@ -66,7 +68,7 @@ def python_function(
     role = iam.Role(
         scope,
         f"{title}Role",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        assumed_by=grants.service(scope, "lambda"),
         description=f"Role of the function {name}",
     )
     role.add_to_policy(
@@ -89,4 +91,5 @@ def python_function(
         ephemeral_storage_size=Size.mebibytes(scratch_mib),
         timeout=timeout,
         description=description,
+        reserved_concurrent_executions=reserved,
     )

@@ -75,6 +75,9 @@ class IngestionStack(Stack):
             memory=environment.commit_memory,
             timeout=_COMMIT,
             description="Commits staged records, one committer per table",
+            # No burst of files takes them. Fewer than the event source may ask for would throttle it instead:
+            # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+            reserved=environment.commit_concurrency if environment.reserve_commits else None,
         )
         # It wakes itself when its time runs short. Lambda would take that for a loop and stop it after 16 rounds.
         # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html

@@ -119,7 +119,9 @@ class People:
         if not contract.arrival.stream:
             files = self.storage.landing.arn_for_objects(f"{contract.name}/*")
             grants.allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], [files])
-            self._allow_key(role, "kms:GenerateDataKey", "kms:Decrypt")  # the latter for uploads in parts
+            grants.use_key(
+                role, self.storage.key, "kms:GenerateDataKey", "kms:Decrypt"
+            )  # the latter for uploads in parts
             acknowledge_files(role, self.stack, self.storage, [f"{contract.name}/*"], landing=True)
             return
         (stream,) = (stack.streams[contract.name] for stack in self.streams if contract.name in stack.streams)
@@ -162,7 +164,7 @@ class People:
         # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html#full-access-to-default-db-per-region
         grants.allow(role, ["glue:GetDatabase"], [self._arn("glue", "catalog"), self._arn("glue", "database/default")])
         self._allow_stacks(role)
-        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+        grants.use_key(role, self.storage.key, "kms:Decrypt", "kms:GenerateDataKey")
 
     def _allow_watching(self, role: iam.Role) -> None:
         """Let ``role`` see what `sluice status` and `sluice runs` show; no row of a table."""
@@ -211,7 +213,7 @@ class People:
         grants.allow(role, ["s3:PutObject"], [lake.arn_for_objects(each) for each in put])
         if self.streams:
             grants.allow(role, ["s3:GetObject"], [lake.arn_for_objects(f"{FAILED_BATCHES}*")])
-        self._allow_key(role, "kms:Decrypt", "kms:GenerateDataKey")
+        grants.use_key(role, self.storage.key, "kms:Decrypt", "kms:GenerateDataKey")
 
     def _allow_each(self, role: iam.Role, name: str, actions: Sequence[str], resources: Sequence[str]) -> None:
         """Let ``role`` do ``actions`` on many resources, in as many managed policies as their ARNs need.
@@ -255,17 +257,6 @@ class People:
         if resources:
             grants.allow(role, ["cloudformation:ListStackResources"], stacks[:-1])
         acknowledge_stacks(role, self.storage, names)
-
-    def _allow_key(self, role: iam.Role, *actions: str) -> None:
-        """Let ``role`` use the key by S3 alone, for the objects that it may read or write."""
-        service = f"s3.{self.environment.region}.{self.stack.url_suffix}"
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=list(actions),
-                resources=[self.storage.key.key_arn],
-                conditions={"StringEquals": {"kms:ViaService": service}},
-            )
-        )
 
     def _functions(self) -> Iterator[lambda_.Function]:
         """Yield every function of the environment's stacks."""

@@ -106,21 +106,21 @@ class ProcessingStack(Stack):
             grants.use_ledger(runner.role, storage.ledger, "PutItem", "DeleteItem")
 
     def _workflow(self) -> sfn.StateMachine:
+        # The name is given here, since the role must name machine and executions before there are any.
+        name = f"{self.environment_.title}-refresh"
+        machine_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:stateMachine:{name}"
         role = iam.Role(
             self,
             "RefreshRole",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            assumed_by=grants.service(self, "states", source_arn=machine_arn),
             description="Role of the refresh workflow",
         )
         functions = [self.plan, *self.runners.values()]
         grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])
         grants.use_ledger(role, self.storage.ledger, "PutItem", "UpdateItem", "DeleteItem")
-        # The name is given here, since the role must name the executions before the state machine exists.
-        name = f"{self.environment_.title}-refresh"
         self.executions_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:execution:{name}:*"
         grants.allow(role, ["states:DescribeExecution"], [self.executions_arn])
         # An execution that did much hands over to the next.
-        machine_arn = f"arn:{self.partition}:states:{self.region}:{self.account}:stateMachine:{name}"
         grants.allow(role, ["states:StartExecution"], [machine_arn])
         job = f"arn:{self.partition}:glue:{self.region}:{self.account}:job/{self.spark_job.ref}"
         grants.allow(role, ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"], [job])
@@ -150,7 +150,7 @@ class ProcessingStack(Stack):
         starter = iam.Role(
             self,
             "StartRefreshRole",
-            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+            assumed_by=grants.service(self, "events"),
             description="Lets EventBridge start the refresh workflow",
         )
         grants.allow(starter, ["states:StartExecution"], [machine.state_machine_arn])
@@ -180,7 +180,7 @@ class ProcessingStack(Stack):
         role = iam.Role(
             self,
             "SparkRole",
-            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),  # for whom, Glue does not say: grants.service
             description="Role of the Spark job",
         )
         # A run also puts records that contradict each other into quarantine.

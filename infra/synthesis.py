@@ -21,6 +21,7 @@ from sluice.project import Project
 from sluice.transforms.discover import transform_folders
 
 from .accepted import accept_findings
+from .accepted_controls import accept_controls
 from .bundle import Bundle, code_folder, layer_folder
 from .ingestion import IngestionStack
 from .processing import ProcessingStack
@@ -92,6 +93,7 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         accept_findings({"served_streams": serving}, storage)
     for stack in streams:
         accept_findings({"streams": stack}, storage)
+    accept_controls([*named.values(), *streams], environment)
     _mark(app, environment, storage)
     return Stacks(environment, project, storage, ingestion, processing, streams, recovery, serving)
 

@@ -61,9 +61,11 @@ class Environment:
     #: Hours for which streams keep records.
     stream_retention_hours: int = 24
     #: Files that are read at once.
-    ingest_concurrency: int = 10
+    ingest_concurrency: int = 4
     #: Tables that are committed to at once.
-    commit_concurrency: int = 10
+    commit_concurrency: int = 3
+    #: Whether as many calls as `commit_concurrency` are kept free for the committer; a new account has none to keep.
+    reserve_commits: bool = False
     #: Bytes that a query in Athena may read.
     scan_limit_bytes: int = 1 << 40
     #: Days for which logs are kept.
@@ -115,6 +117,7 @@ _NUMBERS = {
     "commit_concurrency": (2, 1000),
     "scan_limit_bytes": (10_000_000, 7_000_000_000_000_000),
 }
+_SWITCHES = ("keep_data", "reserve_commits")
 _MOST_TAGS = 50
 #: Who takes a role, as its trust policy names them: never everybody, and no pattern.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
@@ -222,7 +225,7 @@ class _File:
         if key in ("tags", "producers", *_PEOPLE):
             read = {"tags": self.tags, "producers": self.producers}.get(key, self.principals)
             return read(at, value)
-        if key == "keep_data":
+        if key in _SWITCHES:
             if not isinstance(value, bool):
                 self.refuse(at, f"{value!r} is not allowed; true or false")
             return value

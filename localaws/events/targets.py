@@ -35,7 +35,7 @@ class Target:
 class Sender:
     """Who sends: a role, or a service by its name, for the rule, bucket or topic that ``source_arn`` is.
 
-    A service sends without a role where the target's own policy lets it.
+    A service sends without a role where the target's own policy lets it; with a role whose trust policy lets it.
     """
 
     role_arn: str = ""
@@ -44,9 +44,16 @@ class Sender:
 
     @classmethod
     def of(cls, rule_arn: str, role_arn: str | None = None) -> Sender:
-        """Return the sender for a rule or a bucket with notifications: its target's role, or else the service."""
-        service = "s3" if rule_arn.startswith("arn:aws:s3:") else "events"
-        return cls(role_arn) if role_arn else cls(service=f"{service}.amazonaws.com", source_arn=rule_arn)
+        """Return the sender for a rule, a schedule or a bucket with notifications: with its target's role, if any.
+
+        A schedule's deliveries are its group's:
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+        """
+        service = rule_arn.split(":")[2]
+        source = rule_arn
+        if service == "scheduler":
+            source = rule_arn.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+        return cls(role_arn or "", service=f"{service}.amazonaws.com", source_arn=source)
 
     def __str__(self) -> str:
         return self.role_arn or f"{self.service} for {self.source_arn}"

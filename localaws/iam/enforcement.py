@@ -89,10 +89,22 @@ def session_may(
 def may_send(ctx: Context, sender: Sender, action: str, resource: str) -> bool:
     """Return whether a role, or a service without one, may send to a target."""
     if sender.role_arn:
-        return is_allowed(ctx, sender.role_arn, action, resource)
+        return _may_take(ctx, sender) and is_allowed(ctx, sender.role_arn, action, resource)
     principal = Principal.of(ctx, service=sender.service)
     need = Need(action, (resource,), {"aws:sourcearn": sender.source_arn})
     return _current is not ctx or _decide(ctx, principal, need, resource).allowed
+
+
+def _may_take(ctx: Context, sender: Sender) -> bool:
+    """Return whether the service that sends may assume the role that it was given, for the rule or schedule."""
+    if _current is not ctx or not sender.service:
+        return True
+    try:
+        trust.check_trusted(ctx, sender.role_arn, sender.service, session_name="localaws", source_arn=sender.source_arn)
+    except trust.NotTrusted as refused:
+        _denials.warn("%s", refused)
+        return False
+    return True
 
 
 def would_allow(ctx: Context, session: Session, action: str, resource: str) -> bool:

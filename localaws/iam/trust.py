@@ -24,6 +24,8 @@ from localaws.moto_patches import original, replace
 _SERVICE_SESSION = 10 * 365 * 24 * 3600
 #: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+#: Services of which AWS does not document that they say for whom they take a role: a trust policy that asks fails.
+_WITHOUT_SOURCE = frozenset({"glue.amazonaws.com"})
 
 
 class NotTrusted(Exception):
@@ -63,6 +65,19 @@ def misnamed(name: str) -> Refused | None:
 
 def assume_as_service(ctx: Context, role_arn: str, service: str, session_name: str, source_arn: str = "") -> Any:
     """Return credentials (moto's) of a role for ``service``; raise NotTrusted if the trust policy forbids it."""
+    check_trusted(ctx, role_arn, service, session_name=session_name, source_arn=source_arn)
+    return sts_backends[ctx.account]["aws"].assume_role(
+        region_name=ctx.region,
+        role_session_name=session_name,
+        role_arn=role_arn,
+        policy="",
+        duration=_SERVICE_SESSION,
+        external_id="",
+    )
+
+
+def check_trusted(ctx: Context, role_arn: str, service: str, *, session_name: str, source_arn: str) -> None:
+    """Raise NotTrusted unless a role's trust policy lets ``service`` assume it for ``source_arn``."""
     role = callers.role_of(ctx, role_arn)
     if role is None:
         raise NotTrusted(f"the role {role_arn} does not exist, so {service} cannot assume it")
@@ -73,6 +88,7 @@ def assume_as_service(ctx: Context, role_arn: str, service: str, session_name: s
             "sts:rolesessionname": session_name,
             "sts:externalid": None,
             "sts:sourceidentity": None,
+            **(dict.fromkeys(("aws:sourceaccount", "aws:sourcearn")) if service in _WITHOUT_SOURCE else {}),
         }
     )
     try:
@@ -80,15 +96,8 @@ def assume_as_service(ctx: Context, role_arn: str, service: str, session_name: s
     except held.Unreadable as error:
         raise NotTrusted(str(error)) from error
     if not trusted:
-        raise NotTrusted(f"the trust policy of the role {role_arn} does not let {service} assume it")
-    return sts_backends[ctx.account]["aws"].assume_role(
-        region_name=ctx.region,
-        role_session_name=session_name,
-        role_arn=role_arn,
-        policy="",
-        duration=_SERVICE_SESSION,
-        external_id="",
-    )
+        of = f" for {source_arn}" if source_arn else ""
+        raise NotTrusted(f"the trust policy of the role {role_arn} does not let {service} assume it{of}")
 
 
 def _assume_role(self: STSBackend, *args: Any, **kwargs: Any) -> Any:

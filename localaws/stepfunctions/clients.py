@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from localaws.context import ADMIN_ACCESS_KEY, Context
 from localaws.gateway import callers
@@ -57,9 +58,19 @@ def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
 def _credentials(ctx: Context, role: str | None) -> dict[str, str]:
     if role is None:
         return {"aws_access_key_id": ADMIN_ACCESS_KEY, "aws_secret_access_key": ctx.secret}
-    assumed = trust.assume_as_service(ctx, role, "states.amazonaws.com", "states")
+    assumed = trust.assume_as_service(ctx, role, "states.amazonaws.com", "states", _machine_with(ctx, role))
     return {
         "aws_access_key_id": assumed.access_key_id,
         "aws_secret_access_key": assumed.secret_access_key,
         "aws_session_token": assumed.session_token,
     }
+
+
+def _machine_with(ctx: Context, role: str) -> str:
+    """Return the ARN of the state machine whose role this is; nothing where several share it, or none has it.
+
+    A client is one role's, so which of several machines asks is not known: a trust policy that names one then fails.
+    """
+    machines = stepfunctions_parser_backends[ctx.account][ctx.region].state_machines
+    having = [str(machine.arn) for machine in machines if machine.roleArn == role]
+    return having[0] if len(having) == 1 else ""

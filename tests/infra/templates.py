@@ -150,9 +150,9 @@ def synthesize(environment: Environment, project: Project, bundle: Bundle, folde
     app = App(context=context(), outdir=str(folder))
     add_stacks(app, environment, project, bundle)
     if nag:
-        from cdk_nag import AwsSolutionsChecks
+        from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks, ServerlessChecks
 
-        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app), NIST80053R5Checks(app))
     try:
         app.synth()
     except RuntimeError as error:

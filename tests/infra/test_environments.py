@@ -15,8 +15,8 @@ from sluice.errors import CommandError
 from sluice.folders import ProjectFolder
 from sluice.project import Project
 from tests.folders import ENVIRONMENTS, ROOT
+from tests.infra.nag import open_findings
 from tests.infra.templates import Cloud, synthesize
-from tests.infra.test_nag import nag_report
 
 BOUNDARY = "arn:aws:iam::111122223333:policy/boundary"
 #: Types that CloudFormation gives no tags, of those that the stacks have.
@@ -136,4 +136,4 @@ def test_no_template_of_another_partition_names_the_usual_one(
     for stack in cloud.templates:
         text = (cloud.folder / f"{environment.title}-{stack}.template.json").read_text()
         assert [word for word in re.findall(r"arn:[\w-]*:", text) if word == "arn:aws:"] == [], stack
-    assert nag_report(cloud)["violations"] == []
+    assert open_findings(cloud) == []

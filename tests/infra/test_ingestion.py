@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from sluice.cli.doctor.quotas import MEMORY_OF_ALL
+from sluice.environments import Environment
 from tests.infra.templates import Cloud, Resource
 
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+CALLS_OF_A_NEW_ACCOUNT = 10
+KEPT = "ReservedConcurrentExecutions"
 #: From a kill to the next try: with what follows (a commit, a refresh) it must be within three minutes.
 LONGEST_WAIT_SECONDS = 120
 FOURTEEN_DAYS = 14 * 86_400
@@ -113,3 +118,19 @@ def test_what_stands_still_is_swept_up_each_minute(cloud: Cloud) -> None:
     assert sweep["ScheduleExpression"] == "rate(1 minute)"
     (target,) = sweep["Targets"]
     assert target["Arn"] == cloud.arn(cloud.resource("AWS::Lambda::Function", "Sweep"))
+
+
+def test_what_is_kept_free_for_commits_is_what_their_queue_may_ask_for(cloud: Cloud) -> None:
+    functions = {function.name: function.properties for function in cloud.resources("AWS::Lambda::Function")}
+    kept = {name: each["ReservedConcurrentExecutions"] for name, each in functions.items() if KEPT in each}
+    environment = cloud.environment
+    assert kept == ({"CommitTable": environment.commit_concurrency} if environment.reserve_commits else {})
+
+
+def test_what_is_left_out_fits_a_new_account() -> None:
+    new = Environment(name="dev", region="us-east-1", keep_data=False)
+    others = new.stream_shards * new.stream_parallelization + 2  # the sweep, and a step of a refresh
+    assert new.ingest_concurrency + new.commit_concurrency + others <= CALLS_OF_A_NEW_ACCOUNT
+    sizes = (new.ingest_memory, new.commit_memory, new.transform_memory, new.transform_memory_large, new.stream_memory)
+    assert max(sizes) <= MEMORY_OF_ALL
+    assert not new.reserve_commits

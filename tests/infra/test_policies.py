@@ -1,12 +1,13 @@
-"""No policy has a wildcard but those listed, each with its reason."""
+"""No policy has a wildcard but those listed, and no service is let in for another account."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.infra.people_uses import ROLES
 from tests.infra.permissions import listed
-from tests.infra.templates import Cloud
+from tests.infra.templates import ACCOUNT, Cloud
 
 #: Actions that know no resources, by role.
 WITHOUT_RESOURCES = {
@@ -64,3 +65,54 @@ def test_roles_are_taken_only_by_the_one_service_they_are_for(cloud: Cloud) -> N
         assert statement["Action"] == "sts:AssumeRole"
         assert set(statement["Principal"]) == {"Service"}
         assert isinstance(statement["Principal"]["Service"], str)
+
+
+#: Of whom AWS documents no `aws:SourceAccount`: a role that asked for it could not be taken.
+SAYS_NOT_FOR_WHOM = {"glue.amazonaws.com"}
+
+
+def test_a_service_takes_a_role_for_this_account_alone(cloud: Cloud) -> None:
+    for role in (each for each in cloud.resources("AWS::IAM::Role") if each.name not in ROLES):
+        (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+        condition = statement.get("Condition", {})
+        said = statement["Principal"]["Service"] not in SAYS_NOT_FOR_WHOM
+        expected = {"aws:SourceAccount": ACCOUNT} if said else None
+        assert condition.get("StringEquals") == expected, role.name
+
+
+def test_the_workflows_role_is_for_the_workflow_alone(cloud: Cloud) -> None:
+    role = cloud.resource("AWS::IAM::Role", "RefreshRole")
+    (machine,) = cloud.resources("AWS::StepFunctions::StateMachine")
+    (statement,) = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"]["ArnEquals"] == {"aws:SourceArn": cloud.arn(machine)}
+
+
+def resource_statements(cloud: Cloud) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what every bucket, queue, topic and key says of others, with its name."""
+    for each in cloud.resources():
+        for key in ("PolicyDocument", "KeyPolicy"):
+            document = each.properties.get(key) if not each.type.startswith("AWS::IAM") else None
+            yield from ((each.name, statement) for statement in (document or {}).get("Statement", []))
+
+
+def test_a_service_is_let_in_for_what_is_this_accounts_alone(cloud: Cloud) -> None:
+    found = 0
+    for name, statement in resource_statements(cloud):
+        if statement["Effect"] != "Allow" or "Service" not in statement["Principal"]:
+            continue
+        found += 1
+        keys = {key.lower() for test in statement.get("Condition", {}).values() for key in test}
+        assert keys & {"aws:sourcearn", "aws:sourceaccount"}, (name, statement)
+    assert found >= 3
+    for permission in cloud.resources("AWS::Lambda::Permission"):
+        assert "SourceArn" in permission.properties, permission.name
+
+
+def test_a_key_is_used_by_way_of_a_service(cloud: Cloud) -> None:
+    found = 0
+    for policy in cloud.resources("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            if any(action.startswith("kms:") for action in listed(statement["Action"])):
+                found += 1
+                assert statement["Condition"]["StringEquals"]["kms:ViaService"].split(".")[0] == "s3", policy.name
+    assert found >= 10

@@ -42,6 +42,11 @@ def conditions(action: str) -> dict[str, str]:
     return {"cloudwatch:namespace": "Glue"} if action == "cloudwatch:PutMetricData" else {}
 
 
+def via(cloud: Cloud) -> dict[str, str]:
+    """The key of objects is used by S3."""
+    return {"kms:viaservice": f"s3.{cloud.environment.region}.amazonaws.com"}
+
+
 def tasks(cloud: Cloud, machine: Resource) -> Iterator[tuple[str, str, str]]:
     """Yield (state, action, resource ARN) of every task, its placeholders filled as the template fills them."""
     text = machine.properties["DefinitionString"]
@@ -94,9 +99,8 @@ def test_every_call_in_a_handlers_code_is_in_the_list_of_uses(function: str) -> 
 
 @pytest.mark.parametrize("function", USES)
 def test_every_use_is_allowed(cloud: Cloud, function: str) -> None:
-    assert [
-        use for use in sorted(uses_in(cloud.environment, function)) if not may(cloud, f"{function}Role", *use)
-    ] == []
+    uses, at = uses_in(cloud.environment, function), via(cloud)
+    assert [use for use in sorted(uses) if not may(cloud, f"{function}Role", *use, **at)] == []
 
 
 @pytest.mark.parametrize("function", USES)

@@ -22,7 +22,13 @@ ANY_PRINCIPAL = json.dumps(
             "Effect": "Allow",
             "Principal": {
                 "AWS": ["123456789012"],
-                "Service": ["lambda.amazonaws.com", "glue.amazonaws.com", "states.amazonaws.com"],
+                "Service": [
+                    "lambda.amazonaws.com",
+                    "glue.amazonaws.com",
+                    "states.amazonaws.com",
+                    "events.amazonaws.com",
+                    "scheduler.amazonaws.com",
+                ],
             },
             "Action": "sts:AssumeRole",
         },

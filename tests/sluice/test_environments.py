@@ -45,6 +45,7 @@ def test_what_is_left_out_has_its_default_and_what_is_given_stands(tmp_path: Pat
         ({"region": "us-east-1"}, 3, "keep_data is missing"),
         ({**SOUND, "region": "here"}, 4, "'here' is not allowed; a region"),
         ({**SOUND, "keep_data": "yes"}, 5, "'yes' is not allowed; true or false"),
+        ({**SOUND, "reserve_commits": 3}, 6, "3 is not allowed; true or false"),
         ({**SOUND, "account": 123}, 6, "123 is not allowed; an account's twelve digits"),
         ({**SOUND, "log_days": 8}, 6, "8 is not allowed; one of 1, 3, 5, 7"),
         ({**SOUND, "log_days": True}, 6, "True is not allowed"),
@@ -235,8 +236,9 @@ def test_a_default_is_documented_as_it_is() -> None:
     begun = (ROOT / "sluice" / "new_project" / "base" / "environments.yaml.in").read_text()
     for each in fields(Environment):
         if isinstance(each.default, int):
-            assert re.search(rf"^\| `{each.name}` .*\| {each.default} \|$", page, re.MULTILINE), each.name
-            assert re.search(rf"^# {each.name}: {each.default} +#", begun, re.MULTILINE), each.name
+            default = str(each.default).lower()
+            assert re.search(rf"^\| `{each.name}` .*\| {default} \|$", page, re.MULTILINE), each.name
+            assert re.search(rf"^# {each.name}: {default} +#", begun, re.MULTILINE), each.name
 
 
 def test_the_days_of_logs_are_those_that_the_stacks_know() -> None:

@@ -8,7 +8,7 @@ import re
 from dataclasses import MISSING, fields
 
 from sluice import environments
-from sluice.environments import _NUMBERS, _PEOPLE, _TEXTS, LOG_DAYS, Environment
+from sluice.environments import _NUMBERS, _PEOPLE, _SWITCHES, _TEXTS, LOG_DAYS, Environment
 from tests.docs.reference.page import page, said, table
 
 BEGINS = """`name_prefix` begins the name of each stack: at most 30 small letters, digits and single `-`.
@@ -49,7 +49,8 @@ def environments_page(source: str = inspect.getsource(environments)) -> str:
 
 
 def _default(value: object) -> str:
-    return str(value) if value not in ("", None, ()) else "nothing"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if value not in ("", None, ()) else "nothing"
 
 
 def _allowed(name: str) -> str:
@@ -58,7 +59,7 @@ def _allowed(name: str) -> str:
     if name in _TEXTS:
         return _TEXTS[name][1]
     return {
-        "keep_data": "`true`, `false`",
+        **dict.fromkeys(_SWITCHES, "`true`, `false`"),
         "log_days": ", ".join(map(str, LOG_DAYS)),
         "tags": "at most 50 `key: value`",
         "producers": "`dataset: [ARN, …]`",
