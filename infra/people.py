@@ -106,7 +106,8 @@ class People:
         grants.allow(role, ["states:DescribeExecution"], [processing.executions_arn])
         functions = list(self._functions())
         # By their own names: what begins with this environment's name may be another project's.
-        configured = [each.function_arn for each in functions]
+        known = set(self._stream_functions())  # by what everybody who watches may see
+        configured = [each.function_arn for each in functions if each.function_arn not in known]
         self._allow_each(role, "Functions", ["lambda:GetFunctionConfiguration"], configured)
         groups = [each.log_group.log_group_arn for each in functions]
         self._allow_each(role, "Logs", ["logs:FilterLogEvents"], groups)

@@ -8,10 +8,11 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Make UpdateItem refuse to write a key, and Query look at nothing but what its key condition names."""
-    from localaws.dynamodb import answers, keys, queries
+    """Make UpdateItem refuse to write a key, Query look at what its key condition names, and tables come back."""
+    from localaws.dynamodb import answers, backups, keys, queries
 
     del ctx
     keys.install()
     queries.install()
     answers.install()
+    backups.install()

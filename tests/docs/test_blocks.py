@@ -21,6 +21,7 @@ REASONS = {
     "cdk": "downloads the CLI, and needs an app; tests/end_to_end/test_cdk_cli.py deploys one",
     "pyathena": "installs PyAthena, which the environment of the tests has",
     "deleted": "deletes what the page goes on with; tests/end_to_end/test_deleted.py deletes one, and takes it up",
+    "moment": "the local AWS keeps no earlier state of a table; test_restored.py restores an older backup",
     "another up": "a second local AWS; tests/end_to_end/test_own_project.py runs one in another region",
 }
 #: Every block that does not run: its page, its first line, its reason. A mark that is not here fails.
@@ -39,6 +40,7 @@ NOT_RUN = {
     ("docs/how-to/environment.md", "sluice adopt --env prod --account --dry-run", "deleted"),
     ("docs/how-to/environment.md", "sluice down", "another up"),
     ("docs/how-to/query.md", "pip install PyAthena", "pyathena"),
+    ("docs/how-to/restore.md", "aws dynamodb restore-table-to-point-in-time", "moment"),
     ("docs/reference/projects.md", "uv build --wheel", "installs"),
     ("docs/tutorial.md", "python3 -m venv", "installs"),
 }

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
+import sys
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from pyiceberg.catalog.rest import RestCatalog
 
+from localaws.iam import enforcement
 from tests.infra.people import SECRET, Deployed, Person, click, ended, orders
+from tests.infra.proving import done_at_last, prove, role_in
+from tests.infra.statements import decided, held_by, hung_on
+from tests.infra.work import Watch, delivers_a_file
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -232,3 +238,19 @@ def test_an_operator_watches_refreshes_pauses_and_tries_again(peopled: Deployed)
     )["executions"]  # fmt: skip
     assert operator("stepfunctions").describe_execution(executionArn=newest["executionArn"])["name"] == newest["name"]
     all_used(operator)
+
+
+def test_a_share_of_the_statements_of_functions_is_missed_when_it_is_taken_away(peopled: Deployed) -> None:
+    names = ("IngestFile", "CommitTable", "PlanRefresh", "RunTransform", "Refresh")
+    iam, since = peopled.admin("iam"), len(enforcement.decisions())
+    delivers_a_file(peopled, Watch.of("nobody"))
+    made = decided(since)
+    needed = []
+    for name in names:
+        statements = held_by(iam, role_in(peopled, name))
+        needed += [each for each in statements if hung_on(each, statements, made)]
+    assert len(needed) > 20
+    for statement in random.sample(needed, 3):
+        sys.stdout.write(f"without {statement}\n")
+        prove(peopled, statement, delivers_a_file)
+        done_at_last(peopled, statement.role, delivers_a_file)

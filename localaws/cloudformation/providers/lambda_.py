@@ -115,6 +115,9 @@ def _delete_function(ctx: Context, request: Request, outcome: ResourceOutcome) -
 def _refuse_function(properties: Mapping[str, Any]) -> str | None:
     if "ImageUri" in (properties.get("Code") or {}):
         return "Code.ImageUri: functions from container images do not run locally; use a zip"
+    runtime = properties.get("Runtime")
+    if isinstance(runtime, str) and not runtime.startswith("python3."):  # a computed one: when it is made
+        return f"Runtime: {runtime} does not run locally, python3.* does"
     return None
 
 
