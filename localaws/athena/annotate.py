@@ -35,8 +35,8 @@ def rules() -> dict[Any, Any]:
         exp.Abs: _same,
         exp.Min: _of_several,
         exp.Max: _of_several,
-        exp.ArgMax: _same,
-        exp.ArgMin: _same,
+        exp.ArgMax: _of_several,
+        exp.ArgMin: _of_several,
         exp.AnyValue: _same,
         exp.Filter: _same,
         exp.Window: _same,
@@ -89,6 +89,7 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.DOUBLE)
     own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
     own[exp.Rand] = _random
+    own[exp.JSONObject] = _returns(DType.VARCHAR)
     own[exp.Format] = _returns(DType.VARCHAR)
     own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
     own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
@@ -146,6 +147,7 @@ NAMED: dict[str, DType | int] = {
     "bit_count": DType.BIGINT,
     "to_base": DType.VARCHAR,
     "json_exists": DType.BOOLEAN,
+    "json_array": DType.VARCHAR,
     "json_array_get": DType.JSON,
     "is_json_scalar": DType.BOOLEAN,
     "url_extract_host": DType.VARCHAR,
@@ -365,8 +367,9 @@ def _joined(kind: Any) -> Any:
 
 
 def _of_several(self: Any, node: Any) -> None:
-    """Give ``max(x)`` the type of its argument, ``max(x, n)`` that of an array of it."""
-    self._set_type(node, types.array_of(node.this.type) if node.expressions else node.this.type)
+    """Give ``max(x)`` and ``max_by(x, y)`` the type of ``x``, and where they have a number ``n`` that of an array."""
+    several = node.expressions or node.args.get("count")
+    self._set_type(node, types.array_of(node.this.type) if several else node.this.type)
 
 
 def _first(self: Any, node: Any) -> None:
