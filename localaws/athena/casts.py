@@ -213,7 +213,17 @@ def _unless_nan(node: exp.Expr, value: exp.Expr, other: exp.Expr, written: Any =
     """Return a comparison that is false where ``value`` is NaN, and open where ``other`` is NULL."""
     if not may_be_nan(value if written is None else written):
         return node
-    holds = exp.Not(this=call("isnan", value.copy()))
+    if value.find(exp.Case) or other.find(
+        exp.Case
+    ):  # each written once, or what is nested would double with each level
+
+        def again(mine: exp.Expr, theirs: exp.Expr) -> exp.Expr:
+            pair = (mine, theirs) if value is node.this else (theirs, mine)
+            made = type(node)(this=pair[0].copy(), expression=pair[1].copy(), meta={DONE: True})
+            return _unless_nan(made, mine, theirs, value)
+
+        return once([value, other], again)
+    holds: exp.Expr = exp.Not(this=call("isnan", value.copy()))
     if not isinstance(other, exp.Literal):
         holds = exp.Paren(this=exp.or_(holds, other.copy().is_(exp.null())))
     return exp.Paren(this=exp.And(this=node.copy(), expression=holds))

@@ -85,7 +85,7 @@ def json_object(node: Any) -> exp.Expr:
     if node.args.get("unique_keys") or node.args.get("return_type") or node.args.get("encoding"):
         raise not_supported("json_object with UNIQUE KEYS or RETURNING")
     absent = str(node.args.get("null_handling") or "").startswith("ABSENT")
-    parts = []
+    parts: list[exp.Expr] = []
     for pair in node.expressions:
         if not isinstance(pair, exp.JSONKeyValue):
             raise not_supported("json_object of what is no name with a value")

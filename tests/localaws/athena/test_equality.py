@@ -196,7 +196,16 @@ def _nested(form: str, depth: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "form", ["nullif({}, y)", "CASE {} WHEN y THEN 1e0 WHEN z THEN x END", "nullif(ARRAY[{}], ARRAY[y])[1]"]
+    "form",
+    [
+        "CASE WHEN {} < y THEN x ELSE y END",
+        "CASE WHEN {} >= y THEN x ELSE y END",
+        "CASE WHEN {} BETWEEN y AND z THEN x ELSE y END",
+        "CASE WHEN x BETWEEN y AND {} THEN x ELSE y END",
+        "nullif({}, y)",
+        "CASE {} WHEN y THEN 1e0 WHEN z THEN x END",
+        "nullif(ARRAY[{}], ARRAY[y])[1]",
+    ],
 )
 def test_what_is_nested_is_planned_in_the_length_of_what_is_written(form: str) -> None:
     shallow, deep = (
