@@ -10,9 +10,8 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import divide, kind_of
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.fresh import fresh
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.unnest import DONE, cast
 
 Rule = Callable[[Any], exp.Expr]
 
@@ -92,13 +91,3 @@ def wrapped(outer: Any) -> exp.Expr:
 def _with(part: exp.Expr, inner: exp.Expr, made: exp.Expr) -> exp.Expr:
     inner.replace(made)
     return part
-
-
-def several_by(node: Any, name: str) -> exp.Expr:
-    """Return ``max_by(x, y, n)`` or ``min_by``: the values of so many rows, of which DuckDB would leave out NULL."""
-    if _outer(node) is not node:
-        raise not_supported(f"{'max' if name == 'arg_max' else 'min'}_by of several rows with FILTER or OVER")
-    found = call(name, call("row", node.this.copy()), node.expression.copy(), cast(node.args["count"].copy(), "BIGINT"))
-    one = fresh()
-    value = call("struct_extract", one.copy(), exp.Literal.number(1))
-    return call("list_transform", found, exp.Lambda(this=value, expressions=[one]))

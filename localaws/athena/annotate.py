@@ -35,8 +35,8 @@ def rules() -> dict[Any, Any]:
         exp.Abs: _same,
         exp.Min: _of_several,
         exp.Max: _of_several,
-        exp.ArgMax: _of_several,
-        exp.ArgMin: _of_several,
+        exp.ArgMax: _same,
+        exp.ArgMin: _same,
         exp.AnyValue: _same,
         exp.Filter: _same,
         exp.Window: _same,
@@ -367,9 +367,8 @@ def _joined(kind: Any) -> Any:
 
 
 def _of_several(self: Any, node: Any) -> None:
-    """Give ``max(x)`` and ``max_by(x, y)`` the type of ``x``, and where they have a number ``n`` that of an array."""
-    several = node.expressions or node.args.get("count")
-    self._set_type(node, types.array_of(node.this.type) if several else node.this.type)
+    """Give ``max(x)`` the type of its argument, ``max(x, n)`` that of an array of it."""
+    self._set_type(node, types.array_of(node.this.type) if node.expressions else node.this.type)
 
 
 def _first(self: Any, node: Any) -> None:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from localaws.athena import equality, zones
 from localaws.athena import typing as types
-from localaws.athena.aggregates import average, cast_after, several_by, sum_type, wrapped
+from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
 from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, equality_rule
@@ -165,8 +165,8 @@ def _typeof(node: Any) -> exp.Expr:
 
 def _by(name: str) -> Rule:
     def rule(node: Any) -> exp.Expr:
-        if node.args.get("count") is not None:
-            return several_by(node, name.removesuffix("_null"))
+        if node.args.get("count"):
+            raise not_supported(f"{name} with a number of rows")
         return call(name, node.this.copy(), node.expression.copy())
 
     return rule

@@ -46,7 +46,7 @@ SIGNATURES: dict[str, str] = {
     # aggregates
     "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X|XI", "max": "X|XI", "arbitrary": "X",
     "any_value": "X",
-    "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX|XXI", "min_by": "XX|XXI", "bool_and": "B",
+    "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX", "min_by": "XX", "bool_and": "B",
     "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX",
     "multimap_agg": "XX", "map_union": "M", "histogram": "X", "listagg": "T|TT", "stddev": "N",
     "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "NN",

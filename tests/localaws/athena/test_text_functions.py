@@ -42,7 +42,6 @@ from tests.localaws.athena.test_functions import answer
         ("json_value('{}', 'lax $.b' NULL ON EMPTY), json_value('{\"a\":7}', 'lax $.a' RETURNING bigint NULL ON EMPTY ERROR ON ERROR) + 1", "NULL|8"),
         ("json_object('a' VALUE 1, KEY 'b' VALUE 'x\"', 'c' : true), json_object('a' VALUE 1, 'b' VALUE NULL ABSENT ON NULL), json_object('z' VALUE NULL), json_object()", '{"a":1,"b":"x\\\\"","c":true}|{"a":1}|{"z":null}|{}'.replace("\\\\", "\\")),
         ("json_array(1, 'a', true, NULL), json_array(), json_array(1.5, DATE '2026-01-01')", '[1,"a",true]|[]|[1.5,"2026-01-01"]'),
-        ("max_by(x, y, 2), min_by(x, y, 2), max_by(x, y) FROM (VALUES (1, 2), (NULL, 4), (5, 1), (7, NULL)) t(x, y)", "[null, 1]|[5, 1]|NULL"),
         ("parse_datetime('20260301', 'yyyyMMdd'), parse_datetime('2026-3-1T5 PM', 'yyyy-M-d''T''h a')", "2026-03-01 00:00:00.000 UTC|2026-03-01 17:00:00.000 UTC"),
     ],
 )  # fmt: skip
@@ -61,7 +60,6 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("json_object('a' VALUE ARRAY[1])", "NOT_SUPPORTED: JSON, arrays, maps and rows in json_object"),
         ("approx_set(1)", "NOT_SUPPORTED: .* \\(a sketch\\) .* allowed: approx_distinct"),
         ("st_point(1, 2)", "NOT_SUPPORTED: .* \\(shapes on a map\\) .* allowed: columns of longitude"),
-        ("max_by(x, y, 2) FILTER (WHERE y > 1) FROM (VALUES (1, 2)) t(x, y)", "NOT_SUPPORTED: max_by of several rows"),
         ("format('%d', 'a')", "INVALID_FUNCTION_ARGUMENT: Invalid format string"),
         ("format('%d %d', 1)", "INVALID_FUNCTION_ARGUMENT: Invalid format string"),
         ("format('%', 1)", "INVALID_FUNCTION_ARGUMENT: Invalid format string"),
