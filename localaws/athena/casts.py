@@ -11,12 +11,14 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.equality import (
     equal_tuples,
+    heavy,
     holds_others,
     may_be_nan,
     nested_comparison,
     nested_in,
     nullif,
     of_equal,
+    once,
     quantified,
     simple_case,
     unknown_beside,
@@ -162,18 +164,40 @@ def _with_nan(node: Any) -> exp.Expr:
             found = exp.Paren(this=exp.or_(*[of_equal(node.this, each) for each in node.expressions]))
     elif other is not None:
         unknown = other.type is None or other.type.this in (DType.UNKNOWN, DType.NULL)
-        found = quantified(node) if may_be_nan(node.this) and (unknown or may_be_nan(other)) else node
+        mine, theirs = may_be_nan(node.this), may_be_nan(other) or (unknown and _has_floats(node))
+        ordered = not isinstance(node, exp.EQ | exp.NEQ | exp.In) and (mine or theirs)
+        found = quantified(node) if ordered or (mine and (unknown or theirs)) else node
     elif isinstance(node, exp.EQ | exp.NEQ):
         if may_be_nan(node.this) and may_be_nan(node.expression):
             same = of_equal(node.this, node.expression)
             found = same if isinstance(node, exp.EQ) else exp.Not(this=same)
     elif isinstance(node, exp.GT | exp.GTE):
-        found = _unless_nan(node, node.this)
+        found = _unless_nan(node, node.this, node.expression)
     elif isinstance(node, exp.LT | exp.LTE):
-        found = _unless_nan(node, node.expression)
-    elif isinstance(node, exp.Between):
-        found = _unless_nan(node, node.args["high"])
+        found = _unless_nan(node, node.expression, node.this)
+    elif isinstance(node, exp.Between) and any(may_be_nan(each) for each in node.iter_expressions()):
+        found = _between(node)
     return found  # type: ignore[no-any-return]
+
+
+def _between(node: Any) -> exp.Expr:
+    """Return ``BETWEEN`` as both of its comparisons, of which each may be open by a NULL and the other still false."""
+    given = [node.this, node.args["low"], node.args["high"]]
+
+    def made(value: exp.Expr, low: exp.Expr, high: exp.Expr) -> exp.Expr:
+        for each, source in zip((value, low, high), given, strict=True):
+            each.type = source.type
+        above = exp.GTE(this=value, expression=low, meta={DONE: True})
+        below = exp.LTE(this=value.copy(), expression=high, meta={DONE: True})
+        parts = [_unless_nan(above, value, low, given[0]), _unless_nan(below, high, value, given[2])]
+        return exp.Paren(this=exp.and_(*parts))
+
+    return once(given, made) if any(map(heavy, given)) else made(*[each.copy() for each in given])
+
+
+def _has_floats(node: exp.Expr) -> bool:
+    """Return whether the values that stand in a query of ``ANY`` or ``ALL`` have one that may be NaN."""
+    return any(may_be_nan(each) for values in node.find_all(exp.Values) for each in values.walk())
 
 
 def _first_of_query(node: Any) -> Any:
@@ -185,11 +209,24 @@ def _first_of_query(node: Any) -> Any:
     return query.selects[0] if isinstance(query, exp.Query) and query.selects else None
 
 
-def _unless_nan(node: exp.Expr, value: exp.Expr) -> exp.Expr:
-    if not may_be_nan(value):
+def _unless_nan(node: exp.Expr, value: exp.Expr, other: exp.Expr, written: Any = None) -> exp.Expr:
+    """Return a comparison that is false where ``value`` is NaN, and open where ``other`` is NULL."""
+    if not may_be_nan(value if written is None else written):
         return node
-    is_number = exp.Not(this=call("isnan", value.copy()))
-    return exp.Paren(this=exp.And(this=node.copy(), expression=is_number))
+    if value.find(exp.Case) or other.find(
+        exp.Case
+    ):  # each written once, or what is nested would double with each level
+
+        def again(mine: exp.Expr, theirs: exp.Expr) -> exp.Expr:
+            pair = (mine, theirs) if value is node.this else (theirs, mine)
+            made = type(node)(this=pair[0].copy(), expression=pair[1].copy(), meta={DONE: True})
+            return _unless_nan(made, mine, theirs, value)
+
+        return once([value, other], again)
+    holds: exp.Expr = exp.Not(this=call("isnan", value.copy()))
+    if not isinstance(other, exp.Literal):
+        holds = exp.Paren(this=exp.or_(holds, other.copy().is_(exp.null())))
+    return exp.Paren(this=exp.And(this=node.copy(), expression=holds))
 
 
 def _check_comparison(node: Any) -> None:

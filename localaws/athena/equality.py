@@ -23,7 +23,8 @@ _BY_CHANCE = (exp.Rand, exp.Uuid)
 
 def may_be_nan(value: Any) -> bool:
     """Return whether a value's type has NaN and it is not written as a number."""
-    return value.type is not None and value.type.this in types.FLOATS and not isinstance(value, exp.Literal | exp.Neg)
+    number = value.this if isinstance(value, exp.Neg) else value
+    return value.type is not None and value.type.this in types.FLOATS and not isinstance(number, exp.Literal)
 
 
 def holds_others(value: Any) -> bool:
@@ -74,7 +75,7 @@ def equal_values(left: Any, right: Any) -> exp.Expr:
         if may_be_nan(left) and may_be_nan(right):
             return of_equal(left, right)
         return exp.Paren(this=exp.EQ(this=left.copy(), expression=right.copy(), meta={DONE: True}))
-    return _once([left, right], lambda one, other: _equal(one, other, left.type, right.type))
+    return once([left, right], lambda one, other: _equal(one, other, left.type, right.type))
 
 
 def of_equal(one: exp.Expr, other: exp.Expr) -> exp.Expr:
@@ -95,7 +96,7 @@ def nullif(node: Any) -> exp.Expr:
         same = _equal(mine, theirs, one.type, other.type)
         return exp.Case(ifs=[exp.If(this=same, true=exp.null())], default=mine.copy(), meta={DONE: True})
 
-    return _once([one, other], made)
+    return once([one, other], made)
 
 
 def simple_case(node: Any) -> exp.Expr:
@@ -104,7 +105,7 @@ def simple_case(node: Any) -> exp.Expr:
     if operand is None:
         return node  # type: ignore[no-any-return]
     if holds_others(operand) and all(holds_others(each.this) for each in node.args["ifs"]):
-        return _once([operand], lambda value: _with_conditions(node, value, operand.type), node)
+        return once([operand], lambda value: _with_conditions(node, value, operand.type), node)
     found = node.copy()
     if may_be_nan(operand):  # NaN is equal to none of them, as NULL is
         found.set("this", _unless_nan(operand))
@@ -116,7 +117,7 @@ def simple_case(node: Any) -> exp.Expr:
         found.set("this", value.copy())
         return found  # type: ignore[no-any-return]
 
-    return _once([found.this.copy()], again, node)
+    return once([found.this.copy()], again, node)
 
 
 def _with_conditions(node: Any, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
@@ -139,7 +140,12 @@ def _by_chance(value: exp.Expr) -> bool:
     return value.find(*_BY_CHANCE) is not None or any(each.name == "random" for each in value.find_all(exp.Anonymous))
 
 
-def _once(values: list[Any], made: Callable[..., exp.Expr], *within: exp.Expr) -> exp.Expr:
+def heavy(value: exp.Expr) -> bool:
+    """Return whether a value is to be computed, and written, once: it has a query or a comparison inside, or chance."""
+    return value.find(exp.Query, exp.Case, exp.Predicate, exp.Lambda) is not None or _by_chance(value)
+
+
+def once(values: list[Any], made: Callable[..., exp.Expr], *within: exp.Expr) -> exp.Expr:
     """Return what is made of values, each of which is computed once however often it is in what is made."""
     if all(isinstance(each, exp.Column | exp.Identifier | exp.Literal) for each in values):
         return made(*[each.copy() for each in values])
@@ -167,37 +173,49 @@ def quantified(node: Any) -> exp.Expr:
     """Return a comparison of doubles with ``ANY`` or ``ALL`` of a query, or ``IN`` one, that NaN never meets."""
     found = node.copy()
     if isinstance(node, exp.In):
-        found.set("query", _wrapped(node.args["query"], numbers_only=True))
+        found.set("query", _wrapped(node.args["query"], lambda value: value, numbers_only=True))
         return found  # type: ignore[no-any-return]
     is_any = isinstance(node.expression, exp.Any)
     if isinstance(node, exp.EQ | exp.NEQ) and isinstance(node, exp.EQ) != is_any:
         raise not_supported("= ALL and <> ANY of doubles", allowed="= ANY, <> ALL")
-    if isinstance(node, exp.GT | exp.GTE):  # NaN is the greatest to DuckDB
-        found.set("this", _or_least(node.this))
+    operand, query = node.this, node.expression.this
+    if isinstance(node, exp.EQ | exp.NEQ):
+        found.expression.set("this", _wrapped(query, lambda value: value, numbers_only=True))
+    elif isinstance(node, exp.GT | exp.GTE):  # NaN is the greatest to DuckDB, and all that there is greater than none
+        found.set("this", _placed(operand, below=True))
+        found.expression.set("this", _wrapped(query, lambda value: _placed(value, below=False)))
     else:
-        equal = isinstance(node, exp.EQ | exp.NEQ)
-        found.expression.set("this", _wrapped(node.expression.this, numbers_only=equal))
+        found.set("this", _placed(operand, below=False))
+        found.expression.set("this", _wrapped(query, lambda value: _placed(value, below=True)))
     return found  # type: ignore[no-any-return]
 
 
-def _wrapped(query: Any, *, numbers_only: bool) -> exp.Expr:
+def _wrapped(query: Any, shown: Callable[[exp.Expr], exp.Expr], *, numbers_only: bool = False) -> exp.Expr:
     value, source = several(2, query)
     alias = exp.TableAlias(this=source, columns=[value])
     column = exp.column(value.copy(), table=source.copy())
     inner = exp.Subquery(this=query.unnest().copy(), alias=alias)
-    found = exp.select(column if numbers_only else _or_least(column)).from_(inner)
+    found = exp.select(shown(column)).from_(inner)
     if numbers_only:
         found = found.where(exp.or_(exp.Not(this=call("isnan", column.copy())), column.copy().is_(exp.null())))
     return exp.Subquery(this=found)
 
 
-def _or_least(value: exp.Expr) -> exp.Expr:
-    least = cast(exp.Literal.string("-inf"), DType.DOUBLE)
-    return exp.Case(ifs=[exp.If(this=call("isnan", value.copy()), true=least)], default=value.copy(), meta={DONE: True})
+def _placed(value: exp.Expr, *, below: bool) -> exp.Expr:
+    """Return a double as a list in its order, with NaN above all, or ``below`` the least: there it is no number's."""
+    number = cast(value.copy(), DType.DOUBLE)
+    ifs = [exp.If(this=value.copy().is_(exp.null()).not_(), true=call("list_value", _number(0), number))]
+    if below:
+        ifs.insert(
+            0, exp.If(this=call("isnan", cast(value.copy(), DType.DOUBLE)), true=call("list_value", _number(-1)))
+        )
+    return cast(exp.Case(ifs=ifs, meta={DONE: True}), "DOUBLE[]")
 
 
 def contains(node: Any) -> exp.Expr:
-    """Return ``contains``, by which no NaN is found."""
+    """Return ``contains``, by which no NaN is found; what a NULL inside of an element leaves open is an error."""
+    if _of_others(node):
+        return _sought(node, "athena_found")
     values: exp.Expr = node.this.copy()
     if of_floats(node.this):
         one = fresh(values)
@@ -208,11 +226,37 @@ def contains(node: Any) -> exp.Expr:
 
 def position(node: Any) -> exp.Expr:
     """Return ``array_position``: 0 of a value that is not there, as NaN never is."""
+    if _of_others(node):
+        return _sought(node, "athena_place")
     place = call("list_position", node.this.copy(), node.expression.copy())
     if of_floats(node.this) and may_be_nan(node.expression):
         never = exp.If(this=call("isnan", node.expression.copy()), true=exp.Literal.number(0))
         place = exp.Case(ifs=[never], default=place)
     return call("coalesce", place, exp.Literal.number(0))
+
+
+def _of_others(node: Any) -> bool:
+    """Return whether a value that holds others is sought in an array; raise if only one of them is known to."""
+    element = types.element_of(node.this.type)
+    held = element is not None and element.this in _NESTED
+    if held != holds_others(node.expression) and not isinstance(node.expression, exp.Null):
+        raise not_supported(f"{node.key} of values whose types cannot be derived")
+    return held and holds_others(node.expression)
+
+
+def _sought(node: Any, found_by: str) -> exp.Expr:
+    """Return what is found in an array by a number for each element: 1 that is it, 2 left open, 3 NULL, 0 another."""
+    kind, wanted = types.element_of(node.this.type), node.expression.type
+
+    def made(values: exp.Expr, value: exp.Expr) -> exp.Expr:
+        one = fresh(values, value)
+        same = call("coalesce", cast(_equal(one, value, kind, wanted), DType.INT), _number(2))
+        number = exp.Case(ifs=[exp.If(this=one.copy().is_(exp.null()), true=_number(3))], default=same)
+        numbers = call("list_transform", values.copy(), exp.Lambda(this=number, expressions=[one]))
+        there = value.copy().is_(exp.null()).not_()
+        return exp.Case(ifs=[exp.If(this=there, true=call(found_by, numbers))], meta={DONE: True})
+
+    return once([node.this, node.expression], made)
 
 
 def of_floats(array: Any) -> bool:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/athena/latest/ug/functions-env3.html, https://trino.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from localaws.athena.errors import QueryFailed, not_supported
@@ -18,7 +19,7 @@ from_base64url from_big_endian_32 from_big_endian_64 from_encoded_polyline from_
 from_ieee754_64 from_iso8601_timestamp_nanos from_unixtime_nanos geometry_from_hadoop_shape geometry_invalid_reason
 geometry_nearest_points geometry_to_bing_tiles geometry_union geometry_union_agg great_circle_distance hash_counts
 hmac_md5 hmac_sha1 hmac_sha256 hmac_sha512 human_readable_seconds index intersection_cardinality inverse_beta_cdf
-inverse_normal_cdf jaccard_index json_array json_object json_size kurtosis last line_interpolate_point
+inverse_normal_cdf jaccard_index json_size kurtosis last line_interpolate_point
 line_interpolate_points line_locate_point localtime luhn_check make_set_digest map_zip_with match_number merge
 merge_set_digest multimap_from_entries murmur3 next ngrams normal_cdf normalize numeric_histogram objectid
 objectid_timestamp parse_data_size parse_duration parse_presto_data_size prev qdigest_agg reduce_agg regexp_position
@@ -30,10 +31,45 @@ to_spherical_geography to_timestamp trim_array value_at_quantile values_at_quant
 wilson_interval_upper word_stem xxhash64
 """
 LACKING: Final = frozenset(_NAMES.split())
+_PLACES: Final = "shapes on a map"
+#: What kind of functions these are, and what to use instead.
+_INSTEAD: Final = (
+    (
+        "a sketch",
+        frozenset(
+            [
+                "approx_set",
+                "empty_approx_set",
+                "merge",
+                "qdigest_agg",
+                "tdigest_agg",
+                "value_at_quantile",
+                "values_at_quantiles",
+                "make_set_digest",
+                "merge_set_digest",
+                "hash_counts",
+                "intersection_cardinality",
+                "jaccard_index",
+                "approx_most_frequent",
+                "numeric_histogram",
+            ]
+        ),
+        "approx_distinct(x), approx_percentile(x, p), count(*) with GROUP BY, of the rows themselves",
+    ),
+    (
+        _PLACES,
+        frozenset(name for name in LACKING if re.search("geometr|bing_tile|polyline|geograph|spatial|line_", name))
+        | {"convex_hull_agg", "great_circle_distance"},
+        "columns of longitude and latitude, with cos, sin and acos of radians(x)",
+    ),
+)
 
 
 def no_such_function(name: str, position: str) -> QueryFailed:
     """Return the error for a call of a function that the local Athena does not have."""
-    if name in LACKING or name.startswith("st_"):
+    for kind, names, allowed in _INSTEAD:
+        if name in names or (name.startswith("st_") and kind == _PLACES):
+            return not_supported(f"the function '{name}' ({kind})", allowed=allowed)
+    if name in LACKING:
         return not_supported(f"the function '{name}'")
     return QueryFailed("FUNCTION_NOT_FOUND", f"{position}: Function '{name}' not registered")

@@ -127,6 +127,16 @@ _WRITTEN = (
     """CREATE MACRO athena_contains(a, x) AS CASE
          WHEN list_contains(a, x) THEN true
          WHEN list_count(a) < len(a) OR x IS NULL THEN NULL ELSE list_contains(a, x) END""",
+    # By a number for each element: 1 that is it, 2 left open by a NULL inside of it, 3 NULL, 0 another.
+    """CREATE MACRO athena_found(numbers) AS CASE
+         WHEN list_filter(numbers, lambda x: x IN (1, 2))[1] = 2 THEN CAST('NOT_SUPPORTED: contains does not support'
+           || ' arrays with elements that are null or contain null' AS BIGINT) = 0
+         WHEN list_contains(numbers, 1) THEN true WHEN list_contains(numbers, 3) THEN NULL
+         WHEN numbers IS NOT NULL THEN false END""",
+    """CREATE MACRO athena_place(numbers) AS CASE
+         WHEN list_filter(numbers, lambda x: x IN (1, 2))[1] = 2 THEN CAST('NOT_SUPPORTED: array_position does not'
+           || ' support arrays with elements that are null or contain null' AS BIGINT)
+         WHEN numbers IS NOT NULL THEN coalesce(list_position(numbers, 1), 0) END""",
     """CREATE MACRO athena_array_max(a) AS CASE WHEN list_count(a) = len(a) THEN list_max(a) END""",
     """CREATE MACRO athena_array_min(a) AS CASE WHEN list_count(a) = len(a) THEN list_min(a) END""",
     """CREATE MACRO athena_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)""",

@@ -42,5 +42,11 @@ def _check_literal(parameter: str) -> None:
         alone = alone and {name for name, value in found[0].args.items() if value} == {"expressions"}
         if not alone or not isinstance(found[0].expressions[0], exp.Paren):
             raise sqlglot.errors.ParseError("more than one expression")
+        if found[0].find(exp.Column) is not None:
+            raise QueryFailed(
+                "EXPRESSION_NOT_CONSTANT",
+                f"line 1:1: Constant expression cannot contain column references: {parameter!r}; a text is written in "
+                f"single quotes, as {exp.Literal.string(parameter).sql()}",
+            )
     except sqlglot.errors.SqlglotError:
         raise QueryFailed("INVALID_PARAMETER_USAGE", f"line 1:1: {parameter!r} is not an SQL literal") from None

@@ -41,14 +41,82 @@ def position(node: Any) -> exp.Expr:
 
 def json_value(node: Any) -> exp.Expr:
     """Return ``json_value``, as a text or cast to the type that RETURNING names; NULL where it is none."""
-    if node.args.get("on_condition"):
-        raise not_supported("json_value with ON EMPTY or ON ERROR")
-    found = call("athena_json_value", node.this.copy(), node.args["path"].copy())
     kind = node.args.get("returning")
+    if node.args.get("on_condition"):
+        return _on_condition(node, kind)
+    found = call("athena_json_value", node.this.copy(), node.args["path"].copy())
     if not kind or kind.this in types.TEXT:
         return found
     found.type = exp.DataType(this=DType.VARCHAR)
     return cast_rule(exp.TryCast(this=found, to=kind.copy()))
+
+
+def _on_condition(node: Any, kind: Any) -> exp.Expr:
+    """Return ``json_value`` with what it is where the path leads to nothing, or fails: a value, NULL or an error."""
+    given, errors = node.args["on_condition"], []
+    for key in ("empty", "error"):
+        wanted = given.args.get(key)
+        if isinstance(wanted, exp.Expr) and kind and kind.this not in types.TEXT:
+            raise not_supported("json_value with both RETURNING and DEFAULT", allowed="coalesce around json_value")
+        errors.append(str(wanted).startswith("ERROR") if isinstance(wanted, str) else False)
+    path = [node.this.copy(), node.args["path"].copy()]
+    state = call("athena_json_state", *[part.copy() for part in path], *[_flag(each) for each in errors])
+    ifs = [
+        exp.If(this=exp.EQ(this=state.copy(), expression=exp.Literal.string(key)), true=given.args[key].copy())
+        for key in ("empty", "error")
+        if isinstance(given.args.get(key), exp.Expr)
+    ]
+    value = call("athena_json_value", *path)
+    value.type = exp.DataType(this=DType.VARCHAR)
+    told = exp.If(this=exp.EQ(this=state.copy(), expression=exp.Literal.string("value")), true=value)
+    found = exp.Case(ifs=[*ifs, told], meta={DONE: True})
+    found.type = value.type
+    if not kind or kind.this in types.TEXT:
+        return found
+    return cast_rule((exp.Cast if errors[1] else exp.TryCast)(this=found, to=kind.copy()))
+
+
+def _flag(value: bool) -> exp.Expr:
+    return exp.true() if value else exp.false()
+
+
+def json_object(node: Any) -> exp.Expr:
+    """Return ``json_object`` of names and values; those that are NULL are null in it, or are left out."""
+    if node.args.get("unique_keys") or node.args.get("return_type") or node.args.get("encoding"):
+        raise not_supported("json_object with UNIQUE KEYS or RETURNING")
+    absent = str(node.args.get("null_handling") or "").startswith("ABSENT")
+    parts: list[exp.Expr] = []
+    for pair in node.expressions:
+        if not isinstance(pair, exp.JSONKeyValue):
+            raise not_supported("json_object of what is no name with a value")
+        name = exp.DPipe(
+            this=call("athena_json_string", pair.this.copy()), expression=exp.Literal.string(":"), meta={DONE: True}
+        )
+        value = _json_member(pair.expression)
+        if not absent:
+            value = call("coalesce", value, exp.Literal.string("null"))
+        parts.append(exp.Paren(this=exp.DPipe(this=name, expression=value, meta={DONE: True})))
+    return _wrapped("{", parts, "}")
+
+
+def _json_member(value: Any) -> exp.Expr:
+    """Return the JSON of a value in ``json_object`` or ``json_array``; NULL for NULL."""
+    if isinstance(value, exp.Null):
+        return cast(exp.null(), DType.VARCHAR)
+    if value.type is None or value.type.this in (DType.ARRAY, DType.MAP, DType.STRUCT, DType.JSON):
+        raise not_supported("JSON, arrays, maps and rows in json_object and json_array", allowed="CAST(… AS json)")
+    return json_text(value.copy(), value.type)
+
+
+def _json_array(node: Any) -> exp.Expr:
+    """Return ``json_array``: without what is NULL."""
+    return _wrapped("[", [_json_member(each) for each in node.expressions], "]")
+
+
+def _wrapped(before: str, parts: list[exp.Expr], after: str) -> exp.Expr:
+    """Return the parts that are not NULL with commas between them."""
+    inner = call("concat_ws", exp.Literal.string(","), *parts) if parts else exp.Literal.string("")
+    return call("concat", exp.Literal.string(before), inner, exp.Literal.string(after))
 
 
 def json_query(node: Any) -> exp.Expr:
@@ -113,6 +181,7 @@ TEXT_FUNCTIONS: Final[dict[str, Callable[[Any], exp.Expr]]] = {
     "bitwise_right_shift": _shift("athena_shift_right"),
     "bitwise_right_shift_arithmetic": _shift("athena_shift_right_arithmetic"),
     "bit_count": lambda node: call("athena_bit_count", *[cast(part.copy(), DType.BIGINT) for part in node.expressions]),
+    "json_array": _json_array,
     "json_exists": lambda node: call("athena_json_exists", *[part.copy() for part in node.expressions]),
     "json_array_get": lambda node: call(
         "athena_json_array_get", node.expressions[0].copy(), cast(node.expressions[1].copy(), DType.BIGINT)
@@ -125,6 +194,7 @@ TEXT_NODES: Final[dict[type, Callable[[Any], exp.Expr]]] = {
     exp.FromBase: lambda node: call("athena_from_base", node.this.copy(), cast(node.expression.copy(), DType.BIGINT)),
     exp.StrPosition: position,
     exp.JSONValue: json_value,
+    exp.JSONObject: json_object,
     exp.JSONArrayContains: json_array_contains,
     exp.Format: format_text,
     exp.WidthBucket: width_bucket,

@@ -81,6 +81,7 @@ SIGNATURES: dict[str, str] = {
     "sha1": "V", "sha512": "V", "crc32": "V", "to_base64": "V", "from_base64": "T",
     "format": "TX+",
     # json
+    "json_array": "|X+",
     "json_exists": "TT|JT", "json_array_contains": "TX|JX", "json_array_get": "TI|JI", "is_json_scalar": "T|J",
     "json_extract": "TT|JT", "json_extract_scalar": "TT|JT", "json_parse": "T", "json_format": "J",
     "json_array_length": "T|J",
@@ -110,7 +111,9 @@ SIGNATURES: dict[str, str] = {
 }  # fmt: skip
 
 #: Forms with their own grammar; their nodes have rewriting rules of their own.
-SPECIAL = frozenset({"json_value", "json_query", "cast", "try_cast", "exists", "unnest", "any", "all", "some"})
+SPECIAL = frozenset(
+    {"json_value", "json_query", "json_object", "cast", "try_cast", "exists", "unnest", "any", "all", "some"}
+)
 
 
 def check_names(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:

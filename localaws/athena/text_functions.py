@@ -159,6 +159,20 @@ def json_value(text: str, path: str) -> str | None:
     return items[0] if isinstance(items[0], str) else _json(items[0])
 
 
+def json_state(text: str, path: str, empty_fails: bool, error_fails: bool) -> str:
+    """Return which a path leads to: one plain ``value``, NULL among them; nothing, ``empty``; or an ``error``."""
+    items = _items(text, path)
+    if items is not None and not items:
+        if empty_fails:
+            raise ValueError("JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON: no value found")
+        return "empty"
+    if items is None or len(items) != 1 or isinstance(items[0], dict | list):
+        if error_fails:
+            raise ValueError(f"JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON by {path!r}")
+        return "error"
+    return "value"
+
+
 def json_query(text: str, path: str, wrapper: str) -> str | None:
     """Return the JSON that a path leads to, in an array if the wrapper says so."""
     items = _items(text, path)
@@ -358,6 +372,7 @@ PYTHON: Final[dict[str, tuple[Callable[..., Any], list[str], str]]] = {
     "strpos": (strpos, [_TEXT, _TEXT, "BIGINT"], "BIGINT"),
     "json_exists": (json_exists, [_TEXT, _TEXT], "BOOLEAN"),
     "json_value": (json_value, [_TEXT, _TEXT], _TEXT),
+    "json_state": (json_state, [_TEXT, _TEXT, "BOOLEAN", "BOOLEAN"], _TEXT),
     "json_query": (json_query, [_TEXT, _TEXT, _TEXT], _TEXT),
     "json_array_contains": (json_array_contains, [_TEXT, _TEXT], "BOOLEAN"),
     "json_array_get": (json_array_get, [_TEXT, "BIGINT"], _TEXT),

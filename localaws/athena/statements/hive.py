@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.statements import kinds
 from localaws.athena.statements.words import Words
 
@@ -57,6 +57,8 @@ def alter(words: Words) -> kinds.Statement:
         found = kinds.AlterDatabase(name, words.properties())
         words.end()
         return found
+    if words.take("VIEW"):
+        raise not_supported("ALTER VIEW … DIALECT", allowed="CREATE OR REPLACE VIEW")
     words.need("TABLE")
     altered = kinds.AlterTable(words.name(), _action(words))
     words.end()

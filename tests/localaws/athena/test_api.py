@@ -117,6 +117,7 @@ def test_parameters_and_prepared_statements(ctx: Context) -> None:
     sql = "SELECT id FROM items WHERE name = ? OR id = ? ORDER BY id"
     assert rows(ctx, sql, ExecutionParameters=["'Zoë 李'", "1"])[1:] == [["1"], ["3"]]
     assert "Incorrect number of parameters" in failure(ctx, sql, ExecutionParameters=["1"])
+    assert "EXPRESSION_NOT_CONSTANT" in failure(ctx, sql, ExecutionParameters=["name", "1"])
     for more in ("1) FROM items --", "0) ORDER BY (true", "1) LIMIT (1", "1) FROM items WHERE (true", "1) OR (1=1"):
         assert "not an SQL literal" in failure(ctx, "SELECT ?", ExecutionParameters=[more])
     run(ctx, "PREPARE one FROM SELECT id FROM items WHERE id = ?")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import date
 
 import pytest
@@ -82,6 +83,10 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
         ("nan() IN (1e0, NULL), nan() IN (nan(), 1e0), nan() NOT IN (nan(), 1e0), nan() = CAST(NULL AS double), 1e0 IN (nan(), 1e0)", "NULL|false|true|NULL|true"),
         ("nullif(ROW(1, NULL), ROW(1, NULL)), nullif(ARRAY[nan()], ARRAY[nan()]), CASE ARRAY[nan()] WHEN ARRAY[nan()] THEN 1 ELSE 2 END, nullif(ARRAY[1], ARRAY[1])", "{field0=1, field1=null}|[NaN]|2|NULL"),
         ("array_remove(ARRAY[nan(), 1e0], nan()), array_remove(ARRAY[1, NULL], 1)", "[NaN, 1.0]|[null]"),
+        # By https://trino.io/docs/current/functions/array.html#contains: a NULL inside matters where it decides.
+        ("contains(ARRAY[ROW(1, CAST(NULL AS integer))], ROW(2, CAST(NULL AS integer))), contains(ARRAY[ARRAY[nan()]], ARRAY[nan()]), contains(ARRAY[ARRAY[1], ARRAY[2, NULL]], ARRAY[1]), contains(ARRAY[ARRAY[1], NULL], ARRAY[2]), contains(ARRAY[ARRAY[1]], CAST(NULL AS array(integer)))", "false|false|true|NULL|NULL"),
+        ("array_position(ARRAY[ARRAY[nan()]], ARRAY[nan()]), array_position(ARRAY[ARRAY[3], NULL, ARRAY[2]], ARRAY[2]), contains(ARRAY[map(ARRAY[1], ARRAY['a'])], map(ARRAY[1], ARRAY['a']))", "0|3|true"),
+        ("-nan() > 1e0, -x < 1e0, 1 <= ALL (VALUES nan()), 1 < ANY (VALUES nan(), 2e0), x > CAST(NULL AS double) FROM (VALUES nan()) t(x)", "false|false|false|true|NULL"),
         # What is by chance is so once.
         ("count(*) FROM UNNEST(sequence(1, 500)) t(n) WHERE nullif(random(1, 4), 2) = 2 OR CASE random(1, 4) WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 END IS NULL", "0"),
         # The names of a lambda's parameters are its own.
@@ -96,6 +101,44 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
 )  # fmt: skip
 def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) -> None:
     assert texts(answer(opened, f"SELECT {sql}")) == said
+
+
+_DOUBLES = st.none() | st.sampled_from([float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1.5])
+_COMPARED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def double(value: float | None) -> str:
+    return f"CAST({'NULL' if value is None else repr(str(value).replace('inf', 'Infinity').replace('nan', 'NaN'))} AS double)"
+
+
+def compared(sign: str, one: float | None, other: float | None) -> bool | None:
+    return None if one is None or other is None else _COMPARED[sign](one, other)
+
+
+def every(parts: list[bool | None]) -> bool | None:
+    return False if False in parts else None if None in parts else True
+
+
+def negated(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+@settings(max_examples=cases(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_DOUBLES, _DOUBLES, _DOUBLES, st.lists(_DOUBLES, min_size=1, max_size=3))
+def test_doubles_compare_by_three_valued_logic(
+    opened: QueryEngine, one: float | None, low: float | None, high: float | None, others: list[float | None]
+) -> None:
+    columns = ", ".join(map(double, (one, low, high)))
+    values = ", ".join(map(double, others))
+    between = every([compared(">=", one, low), compared("<=", one, high)])
+    asked = ["x BETWEEN low AND high", "x NOT BETWEEN low AND high", "x + 0e0 BETWEEN low AND (SELECT high)"]
+    wanted = [between, negated(between), between]
+    for sign in _COMPARED:
+        parts = [compared(sign, one, each) for each in others]
+        asked += [f"x {sign} low", f"x {sign} ALL (VALUES {values})", f"x {sign} ANY (VALUES {values})"]
+        wanted += [compared(sign, one, low), every(parts), negated(every(list(map(negated, parts))))]
+    found = texts(answer(opened, f"SELECT {', '.join(asked)} FROM (VALUES ({columns})) t(x, low, high)"))
+    assert found == "|".join(_SQL[each] for each in wanted)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +162,8 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("ARRAY[1] NOT IN (SELECT ARRAY[1])", "NOT_SUPPORTED: IN, ANY or ALL of a query"),
         ("ARRAY[ARRAY[NULL]] = ARRAY[ARRAY[1]]", "NOT_SUPPORTED: a comparison of arrays"),
         ('1 AS "\ue0001"', "NOT_SUPPORTED: the character"),
+        ("contains(ARRAY[ARRAY[1, NULL]], ARRAY[1, 2])", "NOT_SUPPORTED: contains does not support arrays with"),
+        ("array_position(ARRAY[ROW(1, NULL)], ROW(1, 2))", "NOT_SUPPORTED"),
         ("2 / INTERVAL '1' DAY", "Cannot apply operator: integer / interval"),
         ("DATE '2026-01-01' * INTERVAL '1' DAY", "Cannot apply operator: date \\* interval"),
         ("DATE '2026-01-01' + 2 * INTERVAL '1' HOUR", "Cannot add hour, minutes or seconds to a date"),
@@ -151,7 +196,16 @@ def _nested(form: str, depth: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "form", ["nullif({}, y)", "CASE {} WHEN y THEN 1e0 WHEN z THEN x END", "nullif(ARRAY[{}], ARRAY[y])[1]"]
+    "form",
+    [
+        "CASE WHEN {} < y THEN x ELSE y END",
+        "CASE WHEN {} >= y THEN x ELSE y END",
+        "CASE WHEN {} BETWEEN y AND z THEN x ELSE y END",
+        "CASE WHEN x BETWEEN y AND {} THEN x ELSE y END",
+        "nullif({}, y)",
+        "CASE {} WHEN y THEN 1e0 WHEN z THEN x END",
+        "nullif(ARRAY[{}], ARRAY[y])[1]",
+    ],
 )
 def test_what_is_nested_is_planned_in_the_length_of_what_is_written(form: str) -> None:
     shallow, deep = (
