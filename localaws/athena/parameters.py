@@ -11,7 +11,7 @@ from localaws.athena.parser import parse_statements
 
 
 def with_parameters(sql: str, parameters: list[str]) -> str:
-    """Return ``sql`` with each ``?`` replaced by its parameter, which is an SQL literal as on AWS.
+    """Return ``sql`` with each ``?`` replaced by its parameter: an SQL literal, or a text without its quotes.
 
     https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
     """
@@ -27,14 +27,16 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
         )
     result, end = [], 0
     for mark, parameter in zip(marks, parameters, strict=True):
-        _check_literal(parameter)
-        result.append(sql[end : mark.start] + f"({parameter}\n)")
+        result.append(sql[end : mark.start] + f"({_bound(parameter)}\n)")
         end = mark.end + 1
     return "".join(result) + sql[end:]
 
 
-def _check_literal(parameter: str) -> None:
-    """Raise for a parameter that is more than one expression: it would change the statement around it."""
+def _bound(parameter: str) -> str:
+    """Return the SQL of a parameter: itself, or where it names a column the text that it is.
+
+    Raise ``QueryFailed`` for one that is more than one expression: it would change the statement around it.
+    """
     try:
         found = parse_statements(f"SELECT ({parameter}\n)")  # the new line ends a comment
         alone = len(found) == 1 and isinstance(found[0], exp.Select) and len(found[0].expressions) == 1
@@ -42,11 +44,6 @@ def _check_literal(parameter: str) -> None:
         alone = alone and {name for name, value in found[0].args.items() if value} == {"expressions"}
         if not alone or not isinstance(found[0].expressions[0], exp.Paren):
             raise sqlglot.errors.ParseError("more than one expression")
-        if found[0].find(exp.Column) is not None:
-            raise QueryFailed(
-                "EXPRESSION_NOT_CONSTANT",
-                f"line 1:1: Constant expression cannot contain column references: {parameter!r}; a text is written in "
-                f"single quotes, as {exp.Literal.string(parameter).sql()}",
-            )
     except sqlglot.errors.SqlglotError:
         raise QueryFailed("INVALID_PARAMETER_USAGE", f"line 1:1: {parameter!r} is not an SQL literal") from None
+    return exp.Literal.string(parameter).sql() if found[0].find(exp.Column) is not None else parameter
