@@ -23,7 +23,8 @@ _.do_GET, _.do_POST, _.log_message, _.protocol_version, _.disable_nagle_algorith
 _.daemon_threads, _.close_connection, _.run_wsgi
 # moto calls or reads these on what stands in the place of its own.
 _.get_min_sequence_number, _.get_max_sequence_number, _.init_shards, _.split_shard, _.merge_shards
-_.contentsize, _.iterlists, _.last_modified_ISO8601, _.querystring, _._old_receipt_handles, _.update_table, _.batch_stop_job_run
+_.contentsize, _.iterlists, _.last_modified_ISO8601, _.querystring, _._old_receipt_handles, _.update_table
+_.batch_stop_job_run
 _.output_convert_nulls, _._query_language_per_scope, _._get_supported_parameters, _._eval_service_task
 _._build_sync_resolver
 # CloudFormation's operations: `localaws.cloudformation.api` finds a method by the operation's name.
