@@ -67,6 +67,7 @@ def restore(
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
             f"The tables could not be restored: {error}",
+            value=settings.lake,
             safe="what was registered stays so; data and metadata are in the lake as they were.",
             next_step="`sluice restore` again, once it is mended: it goes on with what is missing.",
         ) from error
