@@ -1,7 +1,7 @@
 """Registers tables in Glue again that it lost: data and metadata are in the lake, where no call of Glue reaches them.
 
 An Iceberg table is its newest metadata file; the catalog says which that is. Where it no longer does, the file with the
-highest number is it, since each commit writes the next one.
+highest number is it, since each commit writes the next one; where their times say otherwise, nothing is chosen.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -35,6 +36,15 @@ class Lost:
 
     table: str
     metadata: str
+
+
+@dataclass(frozen=True)
+class _File:
+    """A metadata file: its number, when it was written, its address."""
+
+    number: int
+    written: datetime
+    address: str
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,19 +97,12 @@ def _newest(
 ) -> tuple[list[Lost], list[str]]:
     lost, empty, used = [], [], set()
     for database, name in missing:
-        table, found = f"{database}.{name}", _metadata(settings, database, name)
-        mine = sorted(chosen & {address for addresses in found.values() for address in addresses})
-        newest = mine or found.get(max(found, default=0), [])
+        table, files = f"{database}.{name}", list(_metadata(settings, database, name))
+        mine = sorted(chosen & {each.address for each in files})
         used |= set(mine)
-        if len(newest) > 1:
-            raise CommandError(
-                f"{table} has {len(newest)} metadata files of the same number: {', '.join(newest)}. Two writers met, "
-                "and one of them lost.",
-                safe=_SAFE,
-                next_step="read which snapshots each has, and name the right one: `sluice restore --metadata s3://…`.",
-                value=table,
-            )
-        if newest:
+        if newest := mine or _last(files):
+            if len(newest) > 1:
+                raise _unclear(table, newest)
             lost.append(Lost(table, newest[0]))
         else:
             empty.append(table)
@@ -113,17 +116,39 @@ def _newest(
     return lost, empty
 
 
-def _metadata(settings: Settings, database: str, name: str) -> dict[int, list[str]]:
-    """Return the addresses of a table's metadata files by their number."""
-    found: dict[int, list[str]] = {}
+def _last(files: list[_File]) -> list[str]:
+    """Return the address of the newest metadata file; several where they contradict each other, none of none.
+
+    The highest number is the newest, unless a file of a lower number was written later: a table that was made anew in
+    the folder of one before counts from nothing again.
+    """
+    if not files:
+        return []
+    number, written = max(each.number for each in files), max(each.written for each in files)
+    last = [each for each in files if each.number == number]
+    if all(each.written < written for each in last):
+        last += [each for each in files if each.written == written]
+    return [each.address for each in last]
+
+
+def _unclear(table: str, files: list[str]) -> CommandError:
+    return CommandError(
+        f"Which metadata of {table} is the newest is not clear: {', '.join(files)}. Two writers met and one of them "
+        "lost, or the table was made anew in its old folder.",
+        safe=_SAFE,
+        next_step="read which snapshots each has, and name the right one: `sluice restore --metadata s3://…`.",
+        value=table,
+    )
+
+
+def _metadata(settings: Settings, database: str, name: str) -> Iterator[_File]:
     pages = client("s3").get_paginator("list_objects_v2").paginate(
         Bucket=settings.lake_bucket, Prefix=f"{database}/{name}/metadata/"
     )  # fmt: skip
     objects: Iterator[dict[str, Any]] = (each for page in pages for each in page.get("Contents", ()))
     for each in objects:
         if numbered := _NUMBERED.search(each["Key"]):
-            found.setdefault(int(numbered[1]), []).append(f"{settings.lake}/{each['Key']}")
-    return found
+            yield _File(int(numbered[1]), each["LastModified"], f"{settings.lake}/{each['Key']}")
 
 
 def _register(catalog: Catalog, databases: Iterable[str], lost: Iterable[Lost]) -> None:
