@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.equality import once_if_heavy
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
 from localaws.athena.typing import DType
@@ -108,10 +109,14 @@ def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:  # noqa: PLR
         precision = exp.Literal.number((types.parameters(kind) or [3])[0])
         return call("athena_json_string", call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision))
     if kind.this == DType.DOUBLE:
-        text = call("athena_double_text", value.copy())
-        number = exp.If(this=call("isfinite", value), true=text)
-        return exp.Case(ifs=[number], default=call("athena_json_string", text.copy()), meta={DONE: True})
+        return once_if_heavy([value], _of_double)
     return cast(value, DType.VARCHAR) if kind.this in _PLAIN else None
+
+
+def _of_double(value: exp.Expr) -> exp.Expr:
+    text = call("athena_double_text", value.copy())
+    number = exp.If(this=call("isfinite", value.copy()), true=text)
+    return exp.Case(ifs=[number], default=call("athena_json_string", text.copy()), meta={DONE: True})
 
 
 def _each(values: exp.Expr, name: exp.Identifier, each: exp.Expr) -> exp.Expr:
