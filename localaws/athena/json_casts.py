@@ -31,7 +31,7 @@ def json_text(value: exp.Expr, kind: exp.DataType | None) -> exp.Expr:
         inner = _or_null(json_text(element, kind.expressions[0]))
         return _between("[", _each(value, element, inner), "]")
     if kind is not None and kind.this == DType.STRUCT:
-        return _object(value, kind)
+        return once_if_heavy([value], lambda row: _object(row, kind))
     if kind is not None and kind.this == DType.MAP and not kind.expressions:  # MAP()
         return exp.If(this=exp.Is(this=value, expression=exp.null()).not_(), true=_text("{}"))
     if kind is not None and kind.this == DType.MAP and kind.expressions[0].this in types.TEXT:

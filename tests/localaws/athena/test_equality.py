@@ -221,6 +221,7 @@ def _nested(form: str, depth: int) -> str:
         "CASE WHEN (x, {}) = (y, z) THEN x ELSE y END",
         "CAST(array_position(ARRAY[x], {}) AS double)",
         "json_value(json_object('a' VALUE {}), 'lax $.a' DEFAULT 'x' ON EMPTY DEFAULT 'y' ON ERROR)",
+        "json_format(CAST(ROW({}, y) AS json))",
         "CAST(json_value(json_array(if({} > y, x, y)), 'lax $[0]' DEFAULT 'x' ON EMPTY) AS double)",
     ],
 )
