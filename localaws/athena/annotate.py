@@ -89,7 +89,7 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.DOUBLE)
     own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
     own[exp.Rand] = _random
-    own[exp.JSONObject] = _returns(DType.VARCHAR)
+    own[exp.JSONObject] = own[exp.JSONArray] = _returns(DType.VARCHAR)
     own[exp.Format] = _returns(DType.VARCHAR)
     own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
     own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
@@ -147,7 +147,6 @@ NAMED: dict[str, DType | int] = {
     "bit_count": DType.BIGINT,
     "to_base": DType.VARCHAR,
     "json_exists": DType.BOOLEAN,
-    "json_array": DType.VARCHAR,
     "json_array_get": DType.JSON,
     "is_json_scalar": DType.BOOLEAN,
     "url_extract_host": DType.VARCHAR,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.equality import (
+    by_chance,
+    chance_in,
     equal_tuples,
     heavy,
     holds_others,
@@ -19,6 +22,8 @@ from localaws.athena.equality import (
     nullif,
     of_equal,
     once,
+    once_if_heavy,
+    one_of,
     quantified,
     simple_case,
     unknown_beside,
@@ -161,10 +166,12 @@ def _with_nan(node: Any) -> exp.Expr:
     other = _first_of_query(node)
     if isinstance(node, exp.In) and node.expressions:
         if may_be_nan(node.this) and any(may_be_nan(each) for each in node.expressions):
-            found = exp.Paren(this=exp.or_(*[of_equal(node.this, each) for each in node.expressions]))
+            found = one_of(node.this, node.expressions)
+        elif by_chance(node.this):
+            found = chance_in(node.this, node.expressions)
     elif other is not None:
         unknown = other.type is None or other.type.this in (DType.UNKNOWN, DType.NULL)
-        mine, theirs = may_be_nan(node.this), may_be_nan(other) or (unknown and _has_floats(node))
+        mine, theirs = may_be_nan(node.this), may_be_nan(other) or (unknown and _has_floats(node, other))
         ordered = not isinstance(node, exp.EQ | exp.NEQ | exp.In) and (mine or theirs)
         found = quantified(node) if ordered or (mine and (unknown or theirs)) else node
     elif isinstance(node, exp.EQ | exp.NEQ):
@@ -192,12 +199,32 @@ def _between(node: Any) -> exp.Expr:
         parts = [_unless_nan(above, value, low, given[0]), _unless_nan(below, high, value, given[2])]
         return exp.Paren(this=exp.and_(*parts))
 
-    return once(given, made) if any(map(heavy, given)) else made(*[each.copy() for each in given])
+    return once_if_heavy(given, made)
 
 
-def _has_floats(node: exp.Expr) -> bool:
-    """Return whether the values that stand in a query of ``ANY`` or ``ALL`` have one that may be NaN."""
-    return any(may_be_nan(each) for values in node.find_all(exp.Values) for each in values.walk())
+def _has_floats(node: Any, column: exp.Expr) -> bool:
+    """Return whether what may be NaN stands in the column that a query of ``ANY``, ``ALL`` or ``IN`` has of VALUES."""
+    beside = node.args["query"] if isinstance(node, exp.In) else node.expression.this
+    for values in _values_read(beside):
+        names = values.alias_column_names
+        place = names.index(column.name) if column.name in names else 0
+        for row in values.expressions:
+            parts = row.expressions if isinstance(row, exp.Tuple) else [row]
+            if place < len(parts) and may_be_nan(parts[place]):
+                return True
+    return False
+
+
+def _values_read(query: Any) -> Iterator[Any]:
+    """Yield the VALUES that a query is of, or selects from."""
+    query = query.unnest() if isinstance(query, exp.Subquery) else query
+    if isinstance(query, exp.Values):
+        yield query
+    elif isinstance(query, exp.SetOperation):
+        yield from _values_read(query.left)
+        yield from _values_read(query.right)
+    elif isinstance(query, exp.Select) and query.args.get("from_") is not None:
+        yield from _values_read(query.args["from_"].this)
 
 
 def _first_of_query(node: Any) -> Any:
@@ -213,9 +240,7 @@ def _unless_nan(node: exp.Expr, value: exp.Expr, other: exp.Expr, written: Any =
     """Return a comparison that is false where ``value`` is NaN, and open where ``other`` is NULL."""
     if not may_be_nan(value if written is None else written):
         return node
-    if value.find(exp.Case) or other.find(
-        exp.Case
-    ):  # each written once, or what is nested would double with each level
+    if heavy(value) or heavy(other):  # each written once, or what is nested would double with each level
 
         def again(mine: exp.Expr, theirs: exp.Expr) -> exp.Expr:
             pair = (mine, theirs) if value is node.this else (theirs, mine)

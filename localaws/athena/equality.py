@@ -80,6 +80,24 @@ def equal_values(left: Any, right: Any) -> exp.Expr:
 
 def of_equal(one: exp.Expr, other: exp.Expr) -> exp.Expr:
     """Return ``one = other`` of plain values, which both may be NaN."""
+    return once_if_heavy([one, other], _of_equal)
+
+
+def one_of(value: exp.Expr, others: list[exp.Expr]) -> exp.Expr:
+    """Return ``value IN (others)`` of plain values, which may be NaN."""
+
+    def made(mine: exp.Expr, *theirs: exp.Expr) -> exp.Expr:
+        return exp.Paren(this=exp.or_(*[_of_equal(mine, each) for each in theirs]))
+
+    return once_if_heavy([value, *others], made)
+
+
+def chance_in(value: exp.Expr, others: list[exp.Expr]) -> exp.Expr:
+    """Return ``value IN (others)`` of a value by chance, which DuckDB would compute for each of them."""
+    return once([value, *others], lambda mine, *theirs: exp.In(this=mine, expressions=[*theirs], meta={DONE: True}))
+
+
+def _of_equal(one: exp.Expr, other: exp.Expr) -> exp.Expr:
     plain = exp.EQ(this=one.copy(), expression=other.copy(), meta={DONE: True})
     both = exp.and_(call("isnan", one.copy()), call("isnan", other.copy()))
     return exp.Paren(this=exp.and_(plain, exp.Not(this=exp.Paren(this=both))))
@@ -89,7 +107,7 @@ def nullif(node: Any) -> exp.Expr:
     """Return ``nullif`` by what is equal here; its first value is computed once."""
     one, other = node.this, node.expression
     nested = holds_others(one) and holds_others(other)
-    if not (nested or (may_be_nan(one) and may_be_nan(other)) or _by_chance(one)):
+    if not (nested or (may_be_nan(one) and may_be_nan(other)) or by_chance(one)):
         return node  # type: ignore[no-any-return]
 
     def made(mine: exp.Expr, theirs: exp.Expr) -> exp.Expr:
@@ -109,7 +127,7 @@ def simple_case(node: Any) -> exp.Expr:
     found = node.copy()
     if may_be_nan(operand):  # NaN is equal to none of them, as NULL is
         found.set("this", _unless_nan(operand))
-    if not _by_chance(operand):
+    if not by_chance(operand):
         found.meta[DONE] = True
         return found  # type: ignore[no-any-return]
 
@@ -136,13 +154,19 @@ def _unless_nan(value: exp.Expr) -> exp.Expr:
     return call("list_extract", call("list_filter", call("list_value", value.copy()), number), _number(1))
 
 
-def _by_chance(value: exp.Expr) -> bool:
+def by_chance(value: exp.Expr) -> bool:
+    """Return whether a value may be another each time that it is computed."""
     return value.find(*_BY_CHANCE) is not None or any(each.name == "random" for each in value.find_all(exp.Anonymous))
 
 
 def heavy(value: exp.Expr) -> bool:
     """Return whether a value is to be computed, and written, once: it has a query or a comparison inside, or chance."""
-    return value.find(exp.Query, exp.Case, exp.Predicate, exp.Lambda) is not None or _by_chance(value)
+    return value.find(exp.Query, exp.Case, exp.If, exp.Predicate, exp.Lambda) is not None or by_chance(value)
+
+
+def once_if_heavy(values: list[Any], made: Callable[..., exp.Expr]) -> exp.Expr:
+    """Return what is made of values: of each once if one of them is heavy, otherwise as often as it is written."""
+    return once(values, made) if any(map(heavy, values)) else made(*[each.copy() for each in values])
 
 
 def once(values: list[Any], made: Callable[..., exp.Expr], *within: exp.Expr) -> exp.Expr:
@@ -203,6 +227,10 @@ def _wrapped(query: Any, shown: Callable[[exp.Expr], exp.Expr], *, numbers_only:
 
 def _placed(value: exp.Expr, *, below: bool) -> exp.Expr:
     """Return a double as a list in its order, with NaN above all, or ``below`` the least: there it is no number's."""
+    return once_if_heavy([value], lambda each: _in_order(each, below=below))
+
+
+def _in_order(value: exp.Expr, *, below: bool) -> exp.Expr:
     number = cast(value.copy(), DType.DOUBLE)
     ifs = [exp.If(this=value.copy().is_(exp.null()).not_(), true=call("list_value", _number(0), number))]
     if below:
@@ -228,11 +256,15 @@ def position(node: Any) -> exp.Expr:
     """Return ``array_position``: 0 of a value that is not there, as NaN never is."""
     if _of_others(node):
         return _sought(node, "athena_place")
-    place = call("list_position", node.this.copy(), node.expression.copy())
-    if of_floats(node.this) and may_be_nan(node.expression):
-        never = exp.If(this=call("isnan", node.expression.copy()), true=exp.Literal.number(0))
-        place = exp.Case(ifs=[never], default=place)
-    return call("coalesce", place, exp.Literal.number(0))
+    maybe_nan = of_floats(node.this) and may_be_nan(node.expression)
+
+    def made(values: exp.Expr, value: exp.Expr) -> exp.Expr:
+        place = call("coalesce", call("list_position", values.copy(), value.copy()), _number(0))
+        there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in (values, value)])
+        never = [exp.If(this=exp.and_(there.copy(), call("isnan", value.copy())), true=_number(0))] if maybe_nan else []
+        return exp.Case(ifs=[*never, exp.If(this=there, true=place)], meta={DONE: True})
+
+    return once_if_heavy([node.this, node.expression], made)
 
 
 def _of_others(node: Any) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.equality import once_if_heavy
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
 from localaws.athena.typing import DType
@@ -30,7 +31,7 @@ def json_text(value: exp.Expr, kind: exp.DataType | None) -> exp.Expr:
         inner = _or_null(json_text(element, kind.expressions[0]))
         return _between("[", _each(value, element, inner), "]")
     if kind is not None and kind.this == DType.STRUCT:
-        return _object(value, kind)
+        return once_if_heavy([value], lambda row: _object(row, kind))
     if kind is not None and kind.this == DType.MAP and not kind.expressions:  # MAP()
         return exp.If(this=exp.Is(this=value, expression=exp.null()).not_(), true=_text("{}"))
     if kind is not None and kind.this == DType.MAP and kind.expressions[0].this in types.TEXT:
@@ -108,10 +109,14 @@ def _plain(value: exp.Expr, kind: exp.DataType) -> exp.Expr | None:  # noqa: PLR
         precision = exp.Literal.number((types.parameters(kind) or [3])[0])
         return call("athena_json_string", call("athena_timestamp_text", cast(value, "TIMESTAMP"), precision))
     if kind.this == DType.DOUBLE:
-        text = call("athena_double_text", value.copy())
-        number = exp.If(this=call("isfinite", value), true=text)
-        return exp.Case(ifs=[number], default=call("athena_json_string", text.copy()), meta={DONE: True})
+        return once_if_heavy([value], _of_double)
     return cast(value, DType.VARCHAR) if kind.this in _PLAIN else None
+
+
+def _of_double(value: exp.Expr) -> exp.Expr:
+    text = call("athena_double_text", value.copy())
+    number = exp.If(this=call("isfinite", value.copy()), true=text)
+    return exp.Case(ifs=[number], default=call("athena_json_string", text.copy()), meta={DONE: True})
 
 
 def _each(values: exp.Expr, name: exp.Identifier, each: exp.Expr) -> exp.Expr:

@@ -15,7 +15,7 @@ from sqlglot.parsers.hive import HiveParser
 from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena import typing as types
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 
@@ -77,6 +77,11 @@ class AthenaParser(_Counted, AthenaTrinoParser):
         DType.DECIMAL: decimal_literal,
     }
 
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        **AthenaTrinoParser.FUNCTION_PARSERS,
+        "JSON_ARRAY": lambda self: self._parse_json_array(),
+    }
+
     def __init__(self) -> None:
         dialect = Trino()
         dialect.INDEX_OFFSET = 0  # a subscript stays as it is written: what it is of has no type yet
@@ -107,6 +112,29 @@ class AthenaParser(_Counted, AthenaTrinoParser):
         found: exp.Expr | None = super()._parse_bracket(this)
         return found
 
+    def _parse_json_array(self) -> exp.Expr:
+        members = self._parse_csv(self._parse_assignment)
+        handling = self._parse_on_handling("NULL", "NULL", "ABSENT") if members else None
+        self._refuse_options("json_array")
+        return self.expression(exp.JSONArray(expressions=members, null_handling=handling))
+
+    def _parse_json_object(self, agg: Any = False) -> Any:
+        found: Any = super()._parse_json_object(agg)
+        if found.args.get("return_type"):
+            raise not_supported("json_object with RETURNING")
+        self._refuse_options("json_object")
+        return found
+
+    def _parse_json_query(self) -> exp.JSONExtract:
+        found: exp.JSONExtract = super()._parse_json_query()
+        self._refuse_options("json_query")
+        return found
+
+    def _refuse_options(self, name: str) -> None:
+        """Raise for what a function of JSON may have behind its arguments, and has not here."""
+        if self._curr and self._curr.text.upper() in _JSON_OPTIONS:
+            raise not_supported(f"{name} with {self._curr.text.upper()}")
+
     def _parse_function_args(self, alias: bool = False) -> list[exp.Expr]:
         found: list[exp.Expr] = super()._parse_function_args(alias)
         if self._calls and self._calls[-1] is None:
@@ -133,6 +161,8 @@ def _quantified(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+#: What Trino's functions of JSON take behind their arguments; those that are supported were read before.
+_JSON_OPTIONS = frozenset({"RETURNING", "FORMAT", "EMPTY", "ERROR", "PASSING", "KEEP", "OMIT"})
 _QUANTIFIERS: dict[str, type[exp.Expr]] = {"ALL": exp.All, "SOME": exp.Any, "ANY": exp.Any}
 
 

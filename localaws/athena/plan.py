@@ -317,6 +317,9 @@ def _source_columns(source: Any, schema: MappingSchema) -> list[str]:
     if isinstance(source, exp.Table):
         return list(schema.column_names(source))
     expression = getattr(source, "expression", None)
+    if isinstance(expression, exp.UDTF):  # VALUES, UNNEST
+        numbered = expression.args.get("offset")
+        return [*expression.alias_column_names, *([numbered.name] if isinstance(numbered, exp.Identifier) else [])]
     return list(expression.named_selects) if isinstance(expression, exp.Query) else []
 
 

@@ -9,12 +9,16 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.casts import cast_rule
+from localaws.athena.equality import once
 from localaws.athena.errors import not_supported
 from localaws.athena.json_casts import json_text
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
 _BITS: Final = {DType.TINYINT: 8, DType.SMALLINT: 16, DType.INT: 32, DType.BIGINT: 64}
+#: Marks calls whose text is JSON by what was written, as json_object's is.
+_IS_JSON: Final = "json"
+_OF_TEXT: Final = {*types.TEXT, DType.NULL, DType.UNKNOWN}
 _WRAPPERS: Final = {
     "": "WITHOUT", "WITHOUT WRAPPER": "WITHOUT", "WITHOUT ARRAY WRAPPER": "WITHOUT", "WITH WRAPPER": "WITH",
     "WITH ARRAY WRAPPER": "WITH", "WITH UNCONDITIONAL WRAPPER": "WITH", "WITH UNCONDITIONAL ARRAY WRAPPER": "WITH",
@@ -60,17 +64,21 @@ def _on_condition(node: Any, kind: Any) -> exp.Expr:
             raise not_supported("json_value with both RETURNING and DEFAULT", allowed="coalesce around json_value")
         errors.append(str(wanted).startswith("ERROR") if isinstance(wanted, str) else False)
     path = [node.this.copy(), node.args["path"].copy()]
-    state = call("athena_json_state", *[part.copy() for part in path], *[_flag(each) for each in errors])
-    ifs = [
-        exp.If(this=exp.EQ(this=state.copy(), expression=exp.Literal.string(key)), true=given.args[key].copy())
-        for key in ("empty", "error")
-        if isinstance(given.args.get(key), exp.Expr)
-    ]
-    value = call("athena_json_value", *path)
-    value.type = exp.DataType(this=DType.VARCHAR)
-    told = exp.If(this=exp.EQ(this=state.copy(), expression=exp.Literal.string("value")), true=value)
-    found = exp.Case(ifs=[*ifs, told], meta={DONE: True})
-    found.type = value.type
+    defaults = {key: given.args[key] for key in ("empty", "error") if isinstance(given.args.get(key), exp.Expr)}
+    if any(each.type is not None and each.type.this not in _OF_TEXT for each in defaults.values()):
+        raise not_supported("json_value with a DEFAULT that is no text", allowed="CAST(… AS varchar)")
+    outcome = call("athena_json_outcome", *path, *[_flag(each) for each in errors])
+
+    def made(result: exp.Expr, *others: exp.Expr) -> exp.Expr:
+        state, value = (call("list_extract", result.copy(), exp.Literal.number(place)) for place in (1, 2))
+        ifs = [
+            exp.If(this=exp.EQ(this=state.copy(), expression=exp.Literal.string(key)), true=each.copy())
+            for key, each in zip(("value", *defaults), (value, *others), strict=True)
+        ]
+        return exp.Case(ifs=ifs, meta={DONE: True})
+
+    found = once([outcome, *defaults.values()], made)
+    found.type = exp.DataType(this=DType.VARCHAR)
     if not kind or kind.this in types.TEXT:
         return found
     return cast_rule((exp.Cast if errors[1] else exp.TryCast)(this=found, to=kind.copy()))
@@ -85,22 +93,23 @@ def json_object(node: Any) -> exp.Expr:
     if node.args.get("unique_keys") or node.args.get("return_type") or node.args.get("encoding"):
         raise not_supported("json_object with UNIQUE KEYS or RETURNING")
     absent = str(node.args.get("null_handling") or "").startswith("ABSENT")
-    parts: list[exp.Expr] = []
+    names: list[exp.Expr] = []
+    values: list[exp.Expr] = []
     for pair in node.expressions:
+        if isinstance(pair, exp.FormatJson):
+            raise not_supported("json_object with FORMAT JSON")
         if not isinstance(pair, exp.JSONKeyValue):
             raise not_supported("json_object of what is no name with a value")
-        name = exp.DPipe(
-            this=call("athena_json_string", pair.this.copy()), expression=exp.Literal.string(":"), meta={DONE: True}
-        )
-        value = _json_member(pair.expression)
-        if not absent:
-            value = call("coalesce", value, exp.Literal.string("null"))
-        parts.append(exp.Paren(this=exp.DPipe(this=name, expression=value, meta={DONE: True})))
-    return _wrapped("{", parts, "}")
+        names.append(pair.this.copy())
+        values.append(_json_member(pair.expression))
+    lists = [cast(call("list_value", *each), "VARCHAR[]") for each in (names, values)]
+    return _as_json(call("athena_json_object", *lists, _flag(absent)))
 
 
 def _json_member(value: Any) -> exp.Expr:
     """Return the JSON of a value in ``json_object`` or ``json_array``; NULL for NULL."""
+    if value.unnest().meta.get(_IS_JSON):
+        return value.copy()  # type: ignore[no-any-return]
     if isinstance(value, exp.Null):
         return cast(exp.null(), DType.VARCHAR)
     if value.type is None or value.type.this in (DType.ARRAY, DType.MAP, DType.STRUCT, DType.JSON):
@@ -108,15 +117,19 @@ def _json_member(value: Any) -> exp.Expr:
     return json_text(value.copy(), value.type)
 
 
-def _json_array(node: Any) -> exp.Expr:
-    """Return ``json_array``: without what is NULL."""
-    return _wrapped("[", [_json_member(each) for each in node.expressions], "]")
-
-
-def _wrapped(before: str, parts: list[exp.Expr], after: str) -> exp.Expr:
-    """Return the parts that are not NULL with commas between them."""
+def json_array(node: Any) -> exp.Expr:
+    """Return ``json_array``: without what is NULL, which is null in it by ``NULL ON NULL``."""
+    parts = [_json_member(each) for each in node.expressions]
+    if str(node.args.get("null_handling") or "").startswith("NULL"):
+        parts = [call("coalesce", part, exp.Literal.string("null")) for part in parts]
     inner = call("concat_ws", exp.Literal.string(","), *parts) if parts else exp.Literal.string("")
-    return call("concat", exp.Literal.string(before), inner, exp.Literal.string(after))
+    return _as_json(call("concat", exp.Literal.string("["), inner, exp.Literal.string("]")))
+
+
+def _as_json(made: exp.Expr) -> exp.Expr:
+    """Return a text that is JSON, and stands as such in the one that is made of it."""
+    made.meta[_IS_JSON] = True
+    return made
 
 
 def json_query(node: Any) -> exp.Expr:
@@ -125,7 +138,7 @@ def json_query(node: Any) -> exp.Expr:
     wrapper = _WRAPPERS.get(option.name.upper() if option is not None else "")
     if wrapper is None or node.args.get("quote") or node.args.get("on_condition"):
         raise not_supported("json_query with ON EMPTY, ON ERROR or QUOTES")
-    return call("athena_json_query", node.this.copy(), node.expression.copy(), exp.Literal.string(wrapper))
+    return _as_json(call("athena_json_query", node.this.copy(), node.expression.copy(), exp.Literal.string(wrapper)))
 
 
 def format_text(node: Any) -> exp.Expr:
@@ -181,7 +194,6 @@ TEXT_FUNCTIONS: Final[dict[str, Callable[[Any], exp.Expr]]] = {
     "bitwise_right_shift": _shift("athena_shift_right"),
     "bitwise_right_shift_arithmetic": _shift("athena_shift_right_arithmetic"),
     "bit_count": lambda node: call("athena_bit_count", *[cast(part.copy(), DType.BIGINT) for part in node.expressions]),
-    "json_array": _json_array,
     "json_exists": lambda node: call("athena_json_exists", *[part.copy() for part in node.expressions]),
     "json_array_get": lambda node: call(
         "athena_json_array_get", node.expressions[0].copy(), cast(node.expressions[1].copy(), DType.BIGINT)
@@ -195,6 +207,7 @@ TEXT_NODES: Final[dict[type, Callable[[Any], exp.Expr]]] = {
     exp.StrPosition: position,
     exp.JSONValue: json_value,
     exp.JSONObject: json_object,
+    exp.JSONArray: json_array,
     exp.JSONArrayContains: json_array_contains,
     exp.Format: format_text,
     exp.WidthBucket: width_bucket,

@@ -153,24 +153,27 @@ def json_exists(text: str, path: str) -> bool:
 
 def json_value(text: str, path: str) -> str | None:
     """Return the one plain value that a path leads to, None for none, for several, and for an array or object."""
-    items = _items(text, path)
+    return _scalar(_items(text, path))
+
+
+def _scalar(items: list[Any] | None) -> str | None:
     if items is None or len(items) != 1 or items[0] is None or isinstance(items[0], dict | list):
         return None
     return items[0] if isinstance(items[0], str) else _json(items[0])
 
 
-def json_state(text: str, path: str, empty_fails: bool, error_fails: bool) -> str:
-    """Return which a path leads to: one plain ``value``, NULL among them; nothing, ``empty``; or an ``error``."""
+def json_outcome(text: str, path: str, empty_fails: bool, error_fails: bool) -> list[str | None]:
+    """Return what a path leads to, and its value: one plain ``value``, or NULL; nothing, ``empty``; or an ``error``."""
     items = _items(text, path)
     if items is not None and not items:
         if empty_fails:
             raise ValueError("JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON: no value found")
-        return "empty"
+        return ["empty", None]
     if items is None or len(items) != 1 or isinstance(items[0], dict | list):
         if error_fails:
             raise ValueError(f"JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON by {path!r}")
-        return "error"
-    return "value"
+        return ["error", None]
+    return ["value", _scalar(items)]
 
 
 def json_query(text: str, path: str, wrapper: str) -> str | None:
@@ -181,6 +184,20 @@ def json_query(text: str, path: str, wrapper: str) -> str | None:
     if wrapper == "WITH" or (wrapper == "CONDITIONAL" and (len(items) > 1 or not isinstance(items[0], dict | list))):
         return _json(items)
     return _json(items[0]) if len(items) == 1 else None
+
+
+def json_object(names: list[str | None], values: list[str | None], absent: bool) -> str:
+    """Return the object of JSON texts under names; ``absent`` says that those that are NULL are left out."""
+    parts: dict[str, str] = {}
+    for name, value in zip(names, values, strict=True):
+        if name is None:
+            raise _bad("null value passed for JSON object key to JSON_OBJECT function")
+        if value is None and absent:
+            continue
+        if name in parts:
+            raise ValueError("NOT_SUPPORTED: cannot construct a JSON object with duplicate key")
+        parts[name] = "null" if value is None else value
+    return "{" + ",".join(f"{_json(name)}:{value}" for name, value in parts.items()) + "}"
 
 
 def _json(value: Any) -> str:
@@ -372,7 +389,8 @@ PYTHON: Final[dict[str, tuple[Callable[..., Any], list[str], str]]] = {
     "strpos": (strpos, [_TEXT, _TEXT, "BIGINT"], "BIGINT"),
     "json_exists": (json_exists, [_TEXT, _TEXT], "BOOLEAN"),
     "json_value": (json_value, [_TEXT, _TEXT], _TEXT),
-    "json_state": (json_state, [_TEXT, _TEXT, "BOOLEAN", "BOOLEAN"], _TEXT),
+    "json_object": (json_object, ["VARCHAR[]", "VARCHAR[]", "BOOLEAN"], _TEXT),
+    "json_outcome": (json_outcome, [_TEXT, _TEXT, "BOOLEAN", "BOOLEAN"], "VARCHAR[]"),
     "json_query": (json_query, [_TEXT, _TEXT, _TEXT], _TEXT),
     "json_array_contains": (json_array_contains, [_TEXT, _TEXT], "BOOLEAN"),
     "json_array_get": (json_array_get, [_TEXT, "BIGINT"], _TEXT),

@@ -87,8 +87,16 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
         ("contains(ARRAY[ROW(1, CAST(NULL AS integer))], ROW(2, CAST(NULL AS integer))), contains(ARRAY[ARRAY[nan()]], ARRAY[nan()]), contains(ARRAY[ARRAY[1], ARRAY[2, NULL]], ARRAY[1]), contains(ARRAY[ARRAY[1], NULL], ARRAY[2]), contains(ARRAY[ARRAY[1]], CAST(NULL AS array(integer)))", "false|false|true|NULL|NULL"),
         ("array_position(ARRAY[ARRAY[nan()]], ARRAY[nan()]), array_position(ARRAY[ARRAY[3], NULL, ARRAY[2]], ARRAY[2]), contains(ARRAY[map(ARRAY[1], ARRAY['a'])], map(ARRAY[1], ARRAY['a']))", "0|3|true"),
         ("-nan() > 1e0, -x < 1e0, 1 <= ALL (VALUES nan()), 1 < ANY (VALUES nan(), 2e0), x > CAST(NULL AS double) FROM (VALUES nan()) t(x)", "false|false|false|true|NULL"),
+        ("array_position(ARRAY[1, NULL], CAST(NULL AS integer)), array_position(CAST(NULL AS array(integer)), 1), array_position(ARRAY[1], 2), array_position(ARRAY[nan()], CAST(NULL AS double)), array_position(CAST(NULL AS array(double)), nan())", "NULL|NULL|0|NULL|NULL"),
+        # Of VALUES, the column that is compared says whether there can be NaN.
+        ("'a' < ANY (VALUES 'b', CAST(1e0 AS varchar)), 'a' < ANY (SELECT x FROM (VALUES ('b', nan())) t(x, y)), 1 < ANY (SELECT y FROM (VALUES ('b', nan())) t(x, y)), 1 < ANY (SELECT 1e0 UNION ALL VALUES nan())", "true|true|false|false"),
         # What is by chance is so once.
+        *[
+            (f"count(*) FROM UNNEST(sequence(1, 500)) t(n) WHERE element_at(ARRAY[nan(), 1e0], random(1, 3)) {beside}", "0")
+            for beside in ("> 5e0", "< -5e0", "= nan()", "IN (nan(), 5e0)", "> ALL (VALUES 5e0)", "< ANY (VALUES -5e0)")
+        ],
         ("count(*) FROM UNNEST(sequence(1, 500)) t(n) WHERE nullif(random(1, 4), 2) = 2 OR CASE random(1, 4) WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3 END IS NULL", "0"),
+        ("count(*) FROM UNNEST(sequence(1, 500)) t(n) WHERE random(1, 3) NOT IN (1, 2) OR CAST(random(1, 3) AS varchar) NOT IN ('1', '2') OR random(1, 4) NOT BETWEEN 1 AND 3", "0"),
         # The names of a lambda's parameters are its own.
         ("transform(ARRAY[3], equal_0 -> ARRAY[1, 2] = ARRAY[1, equal_0]), transform(ARRAY[1], x -> array_except(ARRAY[1, 2], ARRAY[x])), transform(ARRAY[1], x -> array_remove(ARRAY[1, 2], x)), transform(ARRAY['q'], x -> array_join(ARRAY['a', NULL], ',', x))", "[false]|[[2]]|[[2]]|[a,q]"),
         ("map_filter(map(ARRAY[1, 5], ARRAY[1, 2]), (k, v) -> any_match(ARRAY[1, 2], k -> k = v)), map_filter(map(ARRAY[1, 5], ARRAY[1, 2]), (k, v) -> any_match(ARRAY[5], x -> x = k))", "{1=1, 5=2}|{5=2}"),
@@ -205,6 +213,16 @@ def _nested(form: str, depth: int) -> str:
         "nullif({}, y)",
         "CASE {} WHEN y THEN 1e0 WHEN z THEN x END",
         "nullif(ARRAY[{}], ARRAY[y])[1]",
+        "CASE WHEN {} IN (x, y, z) THEN x ELSE y END",
+        "if({} > y, x, y)",
+        "CASE WHEN {} < ALL (SELECT y) THEN x ELSE y END",
+        "CASE WHEN {} > ANY (SELECT y) THEN x ELSE y END",
+        "CASE WHEN x = {} THEN x ELSE y END",
+        "CASE WHEN (x, {}) = (y, z) THEN x ELSE y END",
+        "CAST(array_position(ARRAY[x], {}) AS double)",
+        "json_value(json_object('a' VALUE {}), 'lax $.a' DEFAULT 'x' ON EMPTY DEFAULT 'y' ON ERROR)",
+        "json_format(CAST(ROW({}, y) AS json))",
+        "CAST(json_value(json_array(if({} > y, x, y)), 'lax $[0]' DEFAULT 'x' ON EMPTY) AS double)",
     ],
 )
 def test_what_is_nested_is_planned_in_the_length_of_what_is_written(form: str) -> None:

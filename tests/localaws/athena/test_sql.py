@@ -139,6 +139,8 @@ CASES = [
     ("SELECT max_by(v, o) FROM (VALUES (1, 1), (NULL, 2)) AS q(v, o)", "integer", "NULL"),
     ("SELECT array_agg(k ORDER BY k DESC), listagg(s, ',') WITHIN GROUP (ORDER BY s DESC), approx_percentile(k, 0.5) FROM t", "array(integer), varchar, bigint", "[2, 1], xyz,abc, 1"),
     ("SELECT k, row_number() OVER (ORDER BY k DESC), lag(k) OVER (ORDER BY k) FROM t ORDER BY k", "integer, bigint, integer", "1, 2, NULL / 2, 1, 1"),
+    ("SELECT x FROM (VALUES 1, 2) t(x) GROUP BY x HAVING x > 1", "integer", "2"),
+    ("SELECT x, n FROM UNNEST(ARRAY[7, 8]) WITH ORDINALITY u(x, n) GROUP BY x, n HAVING n > 1 AND x > 1", "integer, bigint", "8, 2"),
     ("SELECT k, sum(p) FROM t GROUP BY ROLLUP(k) HAVING sum(p) > 1.5 ORDER BY k", "integer, decimal(38,2)", "2, 2.26 / NULL, 3.51"),
     # shapes
     ("WITH a AS (SELECT k + 1 AS q FROM t) SELECT Q AS Big, max(q) OVER () FROM a ORDER BY 1", "integer, integer", "2, 3 / 3, 3"),

@@ -42,6 +42,12 @@ from tests.localaws.athena.test_functions import answer
         ("json_value('{}', 'lax $.b' NULL ON EMPTY), json_value('{\"a\":7}', 'lax $.a' RETURNING bigint NULL ON EMPTY ERROR ON ERROR) + 1", "NULL|8"),
         ("json_object('a' VALUE 1, KEY 'b' VALUE 'x\"', 'c' : true), json_object('a' VALUE 1, 'b' VALUE NULL ABSENT ON NULL), json_object('z' VALUE NULL), json_object()", '{"a":1,"b":"x\\\\"","c":true}|{"a":1}|{"z":null}|{}'.replace("\\\\", "\\")),
         ("json_array(1, 'a', true, NULL), json_array(), json_array(1.5, DATE '2026-01-01')", '[1,"a",true]|[]|[1.5,"2026-01-01"]'),
+        # JSON that is written in JSON is a part of it, and no text.
+        ("json_object('a' : json_object('b' : 1)), json_array(json_object('a' : 1), json_array(2), (json_array(3))), json_object('a' VALUE json_query('{\"b\":[1]}', 'lax $.b'), 'c' VALUE json_query('{}', 'lax $.b')), json_object('a' VALUE '{}')", '{"a":{"b":1}}|[{"a":1},[2],[3]]|{"a":[1],"c":null}|{"a":"{}"}'),
+        ("json_array(1, NULL NULL ON NULL), json_array(1, NULL ABSENT ON NULL), json_array(CAST(NULL AS integer) NULL ON NULL), json_array(json_array(NULL NULL ON NULL))", "[1,null]|[1]|[null]|[[null]]"),
+        ("json_object(k VALUE v) FROM (VALUES ('a', 1e0), ('b', nan())) t(k, v)", '{"a":1.0} ; {"b":"NaN"}'),
+        ("json_value('{}', 'lax $.a' DEFAULT (SELECT 'q') ON EMPTY), json_value('{}', 'lax $.a' DEFAULT NULL ON EMPTY), json_value('[]', 'strict $.a' DEFAULT x ON EMPTY DEFAULT 'f' ON ERROR) FROM (VALUES 'z') t(x)", "q|NULL|f"),
+        ("count(*) FROM UNNEST(sequence(1, 500)) t(n) WHERE json_object('a' VALUE element_at(ARRAY[nan(), 1e0], random(1, 3))) NOT IN ('{\"a\":\"NaN\"}', '{\"a\":1.0}')", "0"),
         ("parse_datetime('20260301', 'yyyyMMdd'), parse_datetime('2026-3-1T5 PM', 'yyyy-M-d''T''h a')", "2026-03-01 00:00:00.000 UTC|2026-03-01 17:00:00.000 UTC"),
     ],
 )  # fmt: skip
@@ -58,6 +64,24 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("json_value('{\"a\":[]}', 'lax $.a' ERROR ON ERROR)", "JSON_VALUE_RESULT_ERROR"),
         ("json_value('{}', 'lax $.a' RETURNING bigint DEFAULT 5 ON EMPTY)", "NOT_SUPPORTED: json_value with both"),
         ("json_object('a' VALUE ARRAY[1])", "NOT_SUPPORTED: JSON, arrays, maps and rows in json_object"),
+        (
+            "json_object(CAST(NULL AS varchar) VALUE 1)",
+            "INVALID_FUNCTION_ARGUMENT: null value passed for JSON object key to JSON_OBJECT function",
+        ),
+        *[
+            (
+                f"json_object({names}) FROM (VALUES 'a') t(k)",
+                "NOT_SUPPORTED: cannot construct a JSON object with duplicate key",
+            )
+            for names in ("'a' VALUE 1, 'a' VALUE 2", "k VALUE 1, 'a' VALUE NULL")
+        ],
+        ("json_value('{}', 'lax $.a' DEFAULT 5 ON EMPTY)", "NOT_SUPPORTED: json_value with a DEFAULT that is no text"),
+        ("json_object('a' VALUE 1 RETURNING varchar)", "NOT_SUPPORTED: json_object with RETURNING"),
+        ("json_object('a' VALUE '{}' FORMAT JSON)", "NOT_SUPPORTED: json_object with FORMAT JSON"),
+        ("json_array(1 RETURNING varchar)", "NOT_SUPPORTED: json_array with RETURNING"),
+        ("json_array('{}' FORMAT JSON)", "NOT_SUPPORTED: json_array with FORMAT"),
+        ("json_query('{}', 'lax $.a' EMPTY ARRAY ON EMPTY)", "NOT_SUPPORTED: json_query with EMPTY"),
+        ("json_query('{}', 'lax $.a' RETURNING varchar)", "NOT_SUPPORTED: json_query with RETURNING"),
         ("approx_set(1)", "NOT_SUPPORTED: .* \\(a sketch\\) .* allowed: approx_distinct"),
         ("st_point(1, 2)", "NOT_SUPPORTED: .* \\(shapes on a map\\) .* allowed: columns of longitude"),
         ("format('%d', 'a')", "INVALID_FUNCTION_ARGUMENT: Invalid format string"),
