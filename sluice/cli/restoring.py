@@ -117,7 +117,7 @@ def _newest(
 
 
 def _last(files: list[_File]) -> list[str]:
-    """Return the address of the newest metadata file; several where they contradict each other, none of none.
+    """Return the address of the newest metadata file, or several where they contradict each other.
 
     The highest number is the newest, unless a file of a lower number was written later: a table that was made anew in
     the folder of one before counts from nothing again.
@@ -156,5 +156,12 @@ def _register(catalog: Catalog, databases: Iterable[str], lost: Iterable[Lost]) 
         with suppress(NamespaceAlreadyExistsError):  # somebody else was faster
             catalog.create_namespace(database)
     for each in lost:
-        with suppress(TableAlreadyExistsError):  # somebody else was faster: a table that is there is not changed
+        try:
             catalog.register_table(each.table, each.metadata)
+        except TableAlreadyExistsError as error:
+            raise CommandError(
+                f"{each.table} is in Glue now: somebody made it while this ran, from other metadata or empty.",
+                safe="it was not changed; tables that were registered before it stay so.",
+                next_step="look at it; where it is empty, drop it from Glue alone and run `sluice restore` again.",
+                value=each.table,
+            ) from error
