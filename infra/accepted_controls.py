@@ -90,7 +90,8 @@ CONTROLS = (
             "ManageTables", "EmptyBuckets", "IngestFile", "IngestFileAlone", "CommitTable", "PlanRefresh",
             "RunTransform", "RunTransformLarge", "IngestStream", "Sweep",
         ),
-        "Each delivery and run is in the ledger with its times; the workflow alone is traced.",
+        "Each delivery and run is in the ledger with its times, a deployment's calls in CloudFormation's events, and "
+        "the sweep's next one is a minute later; the workflow alone is traced.",
     ),
     Control(
         (f"{NIST}-LambdaConcurrency",),
@@ -112,7 +113,8 @@ CONTROLS = (
     Control(
         (f"{NIST}-LambdaConcurrency",),
         ("IngestFileAlone",),
-        "Each of its calls waits for room for six hours, and then in the dead letters; it is called for large files.",
+        "Each of its calls waits for room for six hours, and then in the dead letters; it is called for large files. "
+        "A burst of those may take what the account has: reserve_commits keeps the committer's share.",
     ),
     Control(
         (f"{NIST}-LambdaConcurrency",),
@@ -136,8 +138,8 @@ CONTROLS = (
     Control(
         (f"{NIST}-S3BucketReplicationEnabled",),
         ("Landing", "Lake"),
-        "Versions and the retained bucket guard against deletion; a copy in another region doubles what is paid, and "
-        "may leave the jurisdiction that the data is bound to: that is the owner's decision.",
+        "Where data is kept, versions and the retained bucket guard against deletion; a copy in another region doubles "
+        "what is paid, and may leave the jurisdiction that the data is bound to: that is the owner's decision.",
     ),
     Control(
         (f"{NIST}-S3BucketReplicationEnabled", f"{NIST}-S3BucketVersioningEnabled"),

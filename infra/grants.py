@@ -32,10 +32,10 @@ def service(scope: Construct, name: str, *, source_arn: str = "") -> iam.IPrinci
     return iam.ServicePrincipal(f"{name}.amazonaws.com", conditions=conditions)
 
 
-def use_key(role: iam.IRole, key: kms.IKey, *actions: str, through: str = "s3") -> None:
-    """Let ``role`` use the key by way of the service ``through``, and not by KMS's own interface."""
+def use_key(role: iam.IRole, key: kms.IKey, *actions: str) -> None:
+    """Let ``role`` use the key by way of S3, for objects that it may read or write, and not by KMS's own interface."""
     stack = Stack.of(role)
-    via = f"{through}.{stack.region}.{stack.url_suffix}"
+    via = f"s3.{stack.region}.{stack.url_suffix}"
     role.add_to_principal_policy(
         iam.PolicyStatement(
             actions=list(actions),

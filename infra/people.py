@@ -120,9 +120,8 @@ class People:
         if not contract.arrival.stream:
             files = self.storage.landing.arn_for_objects(f"{contract.name}/*")
             grants.allow(role, ["s3:PutObject", "s3:AbortMultipartUpload"], [files])
-            grants.use_key(
-                role, self.storage.key, "kms:GenerateDataKey", "kms:Decrypt"
-            )  # the latter for uploads in parts
+            # Decrypt is for uploads in parts.
+            grants.use_key(role, self.storage.key, "kms:GenerateDataKey", "kms:Decrypt")
             acknowledge_files(role, self.stack, self.storage, [f"{contract.name}/*"], landing=True)
             return
         (stream,) = (stack.streams[contract.name] for stack in self.streams if contract.name in stack.streams)

@@ -20,13 +20,13 @@ from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExists
 
 from sluice.cli.deployment import Deployment, client, refused_by_aws
 from sluice.contracts import AnyContract, LandingContract
+from sluice.contracts.reader import DATABASES
 from sluice.errors import CommandError, WrongArgument
 from sluice.settings import Settings
 from sluice.tables.catalog import glue_catalog
 
 #: https://iceberg.apache.org/spec/#metastore-tables
 _NUMBERED: Final = re.compile(r"/(\d+)-[^/]+\.metadata\.json$")
-_DATABASES: Final = ("bronze", "silver", "gold", "quarantine")
 _SAFE: Final = "nothing was changed; data and metadata are in the lake as they were."
 
 
@@ -68,7 +68,7 @@ def restore(
     try:
         there = {name[0] for name in catalog.list_namespaces()}
         wanted = list(_declared(contracts, settings))
-        databases = sorted({settings.database(name) for name in _DATABASES} - there)
+        databases = sorted({settings.database(name) for name in (*DATABASES, "quarantine")} - there)
         present = {name for database in {each for each, _ in wanted} & there for name in catalog.list_tables(database)}
         missing = [name for name in wanted if name not in present]
         lost, empty = _newest(settings, missing, frozenset(chosen))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sluice.cli.starting import start_project
+from tests.end_to_end.new_shop import take_layers
 from tests.end_to_end.running import SLUICE
-from tests.folders import CACHE
 from tests.laws import some
 from tests.waiting import until
 
@@ -23,10 +23,7 @@ pytestmark = pytest.mark.slow
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ends") / "shop"
     start_project(folder, empty=False)
-    cache = folder / ".sluice" / "cache"
-    cache.mkdir(parents=True)
-    for layer in CACHE.glob("layer-*"):
-        (cache / layer.name).symlink_to(layer)
+    take_layers(folder)
     return folder
 
 

@@ -18,8 +18,9 @@ import boto3
 import pytest
 
 from tests.end_to_end.from_wheel import environment_from_wheel, upgrade, wheel_of
+from tests.end_to_end.new_shop import take_layers
 from tests.end_to_end.running import exported
-from tests.folders import CACHE, ROOT
+from tests.folders import ROOT
 
 QUEUE = """
     from aws_cdk import aws_sqs
@@ -59,9 +60,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
     project = empty / "shop"
     (project / "wheels").mkdir()
     shutil.copy(wheel, project / "wheels")
-    (project / ".sluice" / "cache").mkdir(parents=True)
-    for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
-        (project / ".sluice" / "cache" / layer.name).symlink_to(layer)
+    take_layers(project)
     return Own(binaries, project)
 
 

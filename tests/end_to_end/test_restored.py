@@ -14,9 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.running import exported
-from tests.end_to_end.test_deleted import ACCEPTED, LATER, Shop
-from tests.folders import CACHE
+from tests.end_to_end.new_shop import ACCEPTED, LATER, Shop, running_shop
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -27,19 +25,9 @@ TABLES = ("bronze.visits", "gold.daily_visits", "quarantine.visits")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    parent = tmp_path_factory.mktemp("restored")
-    Shop(parent, {"AWS_REGION": "us-east-1"}).run("init", "shop")
-    folder = parent / "shop"
-    (folder / ".sluice" / "cache").mkdir(parents=True)
-    for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
-        (folder / ".sluice" / "cache" / layer.name).symlink_to(layer)
-    project = Shop(folder, {})
-    found = Shop(folder, exported(project.run("up", "--port", "0", "--detach")))
-    try:
-        found.deliver("dev", "one.csv", (folder / "samples" / "visits.csv").read_text())
+    with running_shop(tmp_path_factory.mktemp("restored")) as found:
+        found.deliver("dev", "one.csv", (found.folder / "samples" / "visits.csv").read_text())
         yield found
-    finally:
-        project.run("down")
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running import exported
-from tests.end_to_end.test_deleted import ACCEPTED, LATER, Shop
-from tests.folders import CACHE, ROOT
+from tests.end_to_end.new_shop import ACCEPTED, LATER, Shop, running_shop
+from tests.folders import ROOT
 
 pytestmark = pytest.mark.slow
 #: What is deployed, and what deploys it.
@@ -25,18 +24,8 @@ LATEST = "visit_id,page,visited_at,seconds\nv7,/shop,2026-01-03T11:00:00Z,40\n"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    parent = tmp_path_factory.mktemp("upgraded")
-    Shop(parent, {"AWS_REGION": "us-east-1"}).run("init", "shop")
-    folder = parent / "shop"
-    (folder / ".sluice" / "cache").mkdir(parents=True)
-    for layer in CACHE.glob("layer-*"):  # its wheels are not what is tried here
-        (folder / ".sluice" / "cache" / layer.name).symlink_to(layer)
-    project = Shop(folder, {})
-    found = Shop(folder, exported(project.run("up", "--port", "0", "--detach")))
-    try:
+    with running_shop(tmp_path_factory.mktemp("upgraded")) as found:
         yield found
-    finally:
-        project.run("down")
 
 
 def git(*arguments: str) -> bytes:
