@@ -174,7 +174,9 @@ CONTROLS = (
             "ManageTablesLog", "EmptyBucketsLog", "IngestFileLog", "IngestFileAloneLog", "CommitTableLog",
             "PlanRefreshLog", "RunTransformLog", "RunTransformLargeLog", "RefreshLog", "IngestStreamLog", "SweepLog",
         ),
-        "CloudWatch encrypts every log; this one holds names, counts and messages, which may quote a refused value.",
+        "CloudWatch encrypts every log; this one holds names, counts and messages, which may quote a refused value. "
+        "`customer_key` takes the deployment's own key.",
+        where=lambda environment: not environment.customer_key,
     ),
 )  # fmt: skip
 #: The finding is the policy of a role; which roles there are follows from the project and its environment.

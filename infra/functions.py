@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import Duration, Size
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -56,14 +57,19 @@ def python_function(
     description: str,
     scratch_mib: int = 512,
     reserved: int | None = None,
+    key: kms.IKey | None,
 ) -> lambda_.Function:
-    """Return the function whose handler is ``lambdas/<name>/handler.py``; it may write its own log and nothing else."""
+    """Return the function whose handler is ``lambdas/<name>/handler.py``; it may write its own log and nothing else.
+
+    The log is encrypted with ``key``, or without one with CloudWatch's.
+    """
     title = "".join(part.title() for part in name.split("_"))
     log_group = logs.LogGroup(
         scope,
         f"{title}Log",
         retention=RETENTION[environment.log_days],
         removal_policy=of_named(environment),
+        encryption_key=key,
     )
     role = iam.Role(
         scope,

@@ -32,10 +32,15 @@ def service(scope: Construct, name: str, *, source_arn: str = "") -> iam.IPrinci
     return iam.ServicePrincipal(f"{name}.amazonaws.com", conditions=conditions)
 
 
-def use_key(role: iam.IRole, key: kms.IKey, *actions: str) -> None:
-    """Let ``role`` use the key by way of S3, for objects that it may read or write, and not by KMS's own interface."""
+def use_key(role: iam.IRole, key: kms.IKey | None, *actions: str, service: str = "s3") -> None:
+    """Let ``role`` use the key by way of a service, for what it may do there, and not by KMS's own interface.
+
+    Without a key, because the environment takes AWS's own, there is nothing to allow.
+    """
+    if key is None:
+        return
     stack = Stack.of(role)
-    via = f"s3.{stack.region}.{stack.url_suffix}"
+    via = f"{service}.{stack.region}.{stack.url_suffix}"
     role.add_to_principal_policy(
         iam.PolicyStatement(
             actions=list(actions),
@@ -68,12 +73,28 @@ def list_bucket(role: iam.IRole, bucket: s3.IBucket) -> None:
     allow(role, ["s3:ListBucket"], [bucket.bucket_arn])
 
 
-def consume(role: iam.IRole, queue: sqs.IQueue) -> None:
+def consume(role: iam.IRole, queue: sqs.IQueue, *, key: kms.IKey | None) -> None:
     """Let ``role`` take messages from ``queue``, and say when failed ones come again."""
-    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-    allow(role, actions, [queue.queue_arn])
+    receive(role, queue, key=key)
+    allow(role, ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], [queue.queue_arn])
+
+
+def receive(role: iam.IRole, *queues: sqs.IQueue, key: kms.IKey | None) -> None:
+    """Let ``role`` read messages of ``queues``, which are encrypted with ``key``."""
+    allow(role, ["sqs:ReceiveMessage"], [queue.queue_arn for queue in queues])
+    use_key(role, key, "kms:Decrypt", service="sqs")
+
+
+def send(role: iam.IRole, *queues: sqs.IQueue, key: kms.IKey | None) -> None:
+    """Let ``role`` send messages to ``queues``, which are encrypted with ``key``."""
+    allow(role, ["sqs:SendMessage"], [queue.queue_arn for queue in queues])
+    use_key(role, key, "kms:GenerateDataKey", "kms:Decrypt", service="sqs")
 
 
 def use_ledger(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
-    """Let ``role`` do ``actions`` (``PutItem``, …) on the ledger."""
+    """Let ``role`` do ``actions`` (``PutItem``, …) on the ledger. DynamoDB decrypts the table's key for each caller.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
+    """
     allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
+    use_key(role, table.encryption_key, "kms:Decrypt", service="dynamodb")

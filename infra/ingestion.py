@@ -15,6 +15,7 @@ from sluice.redelivery import QUEUE_DAYS
 from . import grants
 from .bundle import Bundle
 from .functions import dependencies, python_function
+from .keys import encrypt_queue
 from .storage import StorageStack
 
 _RECEIVES = 5
@@ -51,6 +52,7 @@ class IngestionStack(Stack):
             memory=environment.ingest_memory,
             timeout=Duration.minutes(15),
             description="Reads one file: a large one, or one whose reader may have died",
+            key=storage.own_key,
             scratch_mib=2048,
         )
         ingest = python_function(
@@ -63,6 +65,7 @@ class IngestionStack(Stack):
             memory=environment.ingest_memory,
             timeout=_INGEST,
             description="Reads uploaded files and stages their records",
+            key=storage.own_key,
             scratch_mib=2048,
         )
         commit = python_function(
@@ -75,6 +78,7 @@ class IngestionStack(Stack):
             memory=environment.commit_memory,
             timeout=_COMMIT,
             description="Commits staged records, one committer per table",
+            key=storage.own_key,
             # No burst of files takes them. Fewer than the event source may ask for would throttle it instead:
             # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
             reserved=environment.commit_concurrency if environment.reserve_commits else None,
@@ -88,7 +92,7 @@ class IngestionStack(Stack):
         self._grant_ingest(self.alone)
         self._grant_commit(commit)
         assert ingest.role is not None
-        grants.consume(ingest.role, self.landing_queue)
+        grants.consume(ingest.role, self.landing_queue, key=storage.own_key)
         grants.allow(ingest.role, ["lambda:InvokeFunction"], [self.alone.function_arn])
         self._keep_what_fails(self.alone)
         lambda_.EventSourceMapping(
@@ -129,6 +133,7 @@ class IngestionStack(Stack):
             retention_period=Duration.days(QUEUE_DAYS),
             **kind,  # type: ignore[arg-type]
         )
+        encrypt_queue(dead, self.storage.own_key)
         queue = sqs.Queue(
             self,
             f"{name}Queue",
@@ -139,6 +144,7 @@ class IngestionStack(Stack):
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=_RECEIVES),
             **({"content_based_deduplication": True, **kind} if fifo else {}),  # type: ignore[arg-type]
         )
+        encrypt_queue(queue, self.storage.own_key)
         return queue, dead
 
     def _grant_ingest(self, function: lambda_.Function) -> None:
@@ -155,13 +161,13 @@ class IngestionStack(Stack):
         )
         grants.allow(role, ["glue:GetTable"], storage.catalog_arns("bronze"))
         grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "PutItem", "UpdateItem")
-        grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
+        grants.send(role, self.commit_queue, key=storage.own_key)
 
     def _keep_what_fails(self, function: lambda_.Function) -> None:
         """Send the record of an asynchronous call that failed three times to landing's dead letters."""
         role = function.role
         assert role is not None
-        grants.allow(role, ["sqs:SendMessage"], [self.landing_dead.queue_arn])
+        grants.send(role, self.landing_dead, key=self.storage.own_key)
         kept = lambda_.CfnEventInvokeConfig(
             self,
             "IngestFileAloneCalls",
@@ -178,7 +184,7 @@ class IngestionStack(Stack):
     def _grant_commit(self, function: lambda_.Function) -> None:
         storage, role = self.storage, function.role
         assert role is not None
-        grants.consume(role, self.commit_queue)
+        grants.consume(role, self.commit_queue, key=storage.own_key)
         folders = storage.folders("bronze", "quarantine")
         grants.list_bucket(role, storage.lake)
         own = ("staging/", "commit-marks/", "retractions/")
@@ -191,7 +197,7 @@ class IngestionStack(Stack):
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
         grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
         grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "PutItem")
-        grants.allow(role, ["sqs:SendMessage"], [self.commit_queue.queue_arn])
+        grants.send(role, self.commit_queue, key=storage.own_key)
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])
 

@@ -93,7 +93,7 @@ class People:
         }
         role.add_to_policy(
             iam.PolicyStatement(actions=["dynamodb:PutItem"], resources=[storage.ledger.table_arn], conditions=given_up)
-        )
+        )  # its key comes with what a steward watches
 
     def _add_operator(self) -> None:
         processing = self.processing
@@ -127,6 +127,7 @@ class People:
         (stream,) = (stack.streams[contract.name] for stack in self.streams if contract.name in stack.streams)
         actions = ["PutRecord", "PutRecords", "DescribeStreamSummary", "ListShards"]
         grants.allow(role, [f"kinesis:{action}" for action in actions], [stream.stream_arn])
+        grants.use_key(role, self.storage.own_key, "kms:GenerateDataKey", service="kinesis")
 
     def _arriving(self, dataset: str) -> LandingContract:
         contract = self.project.landing(dataset)
@@ -183,8 +184,8 @@ class People:
         grants.allow(role, ["glue:GetTables"], storage.catalog_arns("bronze"))
         dead = [queue.queue_arn for queue in (self.ingestion.landing_dead, self.ingestion.commit_dead)]
         grants.allow(role, ["sqs:GetQueueAttributes"], dead)
-        looking = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"]
-        grants.allow(role, looking, [self.ingestion.landing_dead.queue_arn])
+        grants.receive(role, self.ingestion.landing_dead, key=storage.own_key)
+        grants.allow(role, ["sqs:ChangeMessageVisibility"], [self.ingestion.landing_dead.queue_arn])
         grants.allow(role, ["states:ListExecutions"], [self.processing.machine.state_machine_arn])
         # Whatever is asked of the planner is one permission: IAM does not look into what a function is called with.
         grants.allow(role, ["lambda:InvokeFunction"], [self.processing.plan.function_arn])
@@ -195,6 +196,7 @@ class People:
             # How far a stream was read is known by asking for the next record, which has its content with it.
             asked = ["ListShards", "GetShardIterator", "GetRecords"]
             self._allow_each(role, "Streams", [f"kinesis:{action}" for action in asked], streams)
+            grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
             grants.allow(role, ["lambda:GetFunctionConfiguration"], self._stream_functions())
         unlimited = ["lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
         grants.allow(role, unlimited, ["*"])  # AWS knows no resources of them
@@ -203,9 +205,9 @@ class People:
         """Let ``role`` try again what is dead: files, wake-ups, units set aside, batches of streams."""
         lake, ingestion = self.storage.lake, self.ingestion
         dead = [ingestion.landing_dead.queue_arn, ingestion.commit_dead.queue_arn]
-        grants.allow(role, ["sqs:ReceiveMessage"], [ingestion.commit_dead.queue_arn])
+        grants.receive(role, ingestion.commit_dead, key=self.storage.own_key)
         grants.allow(role, ["sqs:DeleteMessage"], dead)
-        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+        grants.send(role, ingestion.commit_queue, key=self.storage.own_key)
         grants.allow(role, ["lambda:InvokeFunction"], [ingestion.alone.function_arn, *self._stream_functions()])
         again = ["set-aside/*", *([f"{FAILED_BATCHES}*"] if self.streams else [])]
         put = ["staging/*", *again[1:]]

@@ -24,6 +24,7 @@ from sluice.redelivery import QUEUE_DAYS
 from . import grants
 from .bundle import SPARK_SCRIPT, Bundle, spark_folder
 from .functions import RETENTION, dependencies, python_function
+from .keys import encrypt_queue
 from .removal import of_named
 from .storage import StorageStack
 
@@ -57,6 +58,7 @@ class ProcessingStack(Stack):
             memory=1024,
             timeout=Duration.minutes(5),
             description="Plans which derived tables are refreshed, and on which engine",
+            key=storage.own_key,
         )
         self.runners = {
             name: python_function(
@@ -69,6 +71,7 @@ class ProcessingStack(Stack):
                 memory=size,
                 timeout=Duration.minutes(15),
                 description="Brings one derived table up to date on DuckDB",
+                key=storage.own_key,
                 scratch_mib=10_240,
             )
             for name, size in (
@@ -130,6 +133,7 @@ class ProcessingStack(Stack):
             log_group_name=f"/aws/vendedlogs/states/{name}",
             retention=RETENTION[self.environment_.log_days],
             removal_policy=of_named(self.environment_),
+            encryption_key=self.storage.own_key,
         )
         machine = sfn.StateMachine(
             self,
@@ -162,6 +166,7 @@ class ProcessingStack(Stack):
             enforce_ssl=True,
             retention_period=Duration.days(QUEUE_DAYS),
         )
+        encrypt_queue(self.refresh_dead, self.storage.own_key)
         events.Rule(
             self,
             "TableChanged",

@@ -56,15 +56,17 @@ class RecoveryStack(Stack):
             memory=256,
             timeout=Duration.minutes(2),
             description="Resumes stopped work: staged units, dead letters, failed batches, a dead refresh",
+            key=storage.own_key,
         )
         role = sweep.role
         assert role is not None
-        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn, ingestion.landing_queue.queue_arn])
+        grants.send(role, ingestion.commit_queue, ingestion.landing_queue, key=storage.own_key)
         grants.allow(role, ["sqs:GetQueueAttributes"], [ingestion.landing_queue.queue_arn])
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
         grants.use_ledger(role, storage.ledger, "BatchGetItem")
-        dead = [queue.queue_arn for queue in (ingestion.landing_dead, ingestion.commit_dead, processing.refresh_dead)]
-        grants.allow(role, ["sqs:ReceiveMessage", "sqs:DeleteMessage"], dead)
+        dead = (ingestion.landing_dead, ingestion.commit_dead, processing.refresh_dead)
+        grants.receive(role, *dead, key=storage.own_key)
+        grants.allow(role, ["sqs:DeleteMessage"], [queue.queue_arn for queue in dead])
         grants.allow(role, ["sqs:ChangeMessageVisibility"], [ingestion.landing_dead.queue_arn])
         functions: list[lambda_.Function] = [ingestion.alone, *(stack.ingest for stack in streams)]
         grants.allow(role, ["lambda:InvokeFunction"], [function.function_arn for function in functions])

@@ -17,6 +17,7 @@ from sluice.redelivery import STAGING_DAYS
 from . import grants
 from .bundle import Bundle
 from .functions import dependencies, python_function
+from .keys import let_services_in
 from .removal import of_filled, of_named
 
 DATABASES = {
@@ -43,6 +44,8 @@ class StorageStack(Stack):
         self.environment_ = environment
         removal, named = of_filled(environment), of_named(environment)
         self.key = kms.Key(self, "Key", enable_key_rotation=True, removal_policy=named, description="Sluice's data")
+        #: That of all else that can be encrypted; None where AWS's own are taken.
+        self.own_key = let_services_in(self.key, environment) if environment.customer_key else None
         self.logs = s3.Bucket(
             self,
             "AccessLogs",
@@ -75,7 +78,10 @@ class StorageStack(Stack):
             partition_key=dynamodb.Attribute(name="dataset", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="entry", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
+            if self.own_key
+            else dynamodb.TableEncryption.AWS_MANAGED,
+            encryption_key=self.own_key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
@@ -176,6 +182,7 @@ class StorageStack(Stack):
             memory=1024,
             timeout=Duration.minutes(15),
             description="Creates and evolves the contracted tables",
+            key=self.own_key,
         )
         role = function.role
         assert role is not None
@@ -212,6 +219,7 @@ class StorageStack(Stack):
             memory=512,
             timeout=Duration.minutes(15),
             description="Empties the buckets when the stack is deleted",
+            key=self.own_key,
         )
         role = function.role
         assert role is not None

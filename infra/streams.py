@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import jsii
 from aws_cdk import App, CfnOutput, Duration, Stack, Tags
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -21,9 +22,11 @@ from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
 
 from . import grants
+from .accepted import acknowledge
 from .bundle import Bundle
 from .functions import dependencies, python_function
 from .ingestion import IngestionStack
+from .keys import alarms
 from .removal import of_named
 from .storage import StorageStack
 
@@ -31,6 +34,13 @@ from .storage import StorageStack
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _STREAMS_IN_A_STACK = 75
+
+
+#: Why a stream stands that is encrypted with a key of one's own: the rule asks for Kinesis's.
+OWN_KEY = (
+    "`customer_key` was asked for: who may use the key is the owner's to say and to end, which Kinesis's own key does "
+    "not offer. A call every five minutes for each that sends or reads is what it costs."
+)
 
 
 def add_streams(
@@ -66,7 +76,7 @@ class StreamsStack(Stack):
     ) -> None:
         super().__init__(scope, name, env={"region": environment.region}, description="Sluice: how streams arrive")
         storage = ingestion.storage
-        alerts = self._alerts()
+        alerts = self._alerts(storage.own_key)
         ingest = python_function(
             self,
             "ingest_stream",
@@ -81,15 +91,17 @@ class StreamsStack(Stack):
             memory=environment.stream_memory,
             timeout=Duration.minutes(1),
             description="Checks stream records and stages them",
+            key=storage.own_key,
         )
         self.ingest = ingest
         self._grant(ingest, storage, ingestion, alerts)
-        streams = [self._stream(contract, environment) for contract in contracts]
+        streams = [self._stream(contract, environment, storage.own_key) for contract in contracts]
         self.streams = {contract.name: stream for contract, stream in zip(contracts, streams, strict=True)}
         role = ingest.role
         assert role is not None
         actions = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"]
         grants.allow(role, [f"kinesis:{action}" for action in actions], [stream.stream_arn for stream in streams])
+        grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
         failed = _KeptInBucket(storage.lake)
         for contract, stream in zip(contracts, streams, strict=True):
             mapping = lambda_.EventSourceMapping(
@@ -111,13 +123,30 @@ class StreamsStack(Stack):
         CfnOutput(self, f"IngestStreamFunctionName{suffix}", value=ingest.function_name)
         CfnOutput(self, f"OperationalEventsTopicArn{suffix}", value=alerts.topic_arn)
 
-    def _alerts(self) -> sns.Topic:
-        """Return the topic of what the rules find; only the account's own roles reach it, and only over TLS."""
-        # The managed key lets in whoever may publish; the lake's own key would have to name the services.
-        key = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
-        return sns.Topic(self, "OperationalEvents", master_key=key, enforce_ssl=True)
+    def _alerts(self, key: kms.IKey | None) -> sns.Topic:
+        """Return the topic of what the rules find; only the account's own roles reach it, and only over TLS.
 
-    def _stream(self, contract: LandingContract, environment: Environment) -> kinesis.Stream:
+        SNS's own key lets no service in. With a key of one's own the account's alarms may send to it, too.
+        https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+        """
+        if key is None:
+            managed = kms.Alias.from_alias_name(self, "TopicKey", "alias/aws/sns")
+            return sns.Topic(self, "OperationalEvents", master_key=managed, enforce_ssl=True)
+        topic = sns.Topic(self, "OperationalEvents", master_key=key, enforce_ssl=True)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": self.account},
+                    "ArnLike": {"aws:SourceArn": alarms(self)},
+                },
+            )
+        )
+        return topic
+
+    def _stream(self, contract: LandingContract, environment: Environment, key: kms.IKey | None) -> kinesis.Stream:
         """Return the dataset's stream, under the dataset's name: producers write it into their programs."""
         provisioned = environment.stream_shards
         stream = kinesis.Stream(
@@ -127,9 +156,12 @@ class StreamsStack(Stack):
             stream_mode=kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND,
             shard_count=provisioned or None,
             retention_period=Duration.hours(environment.stream_retention_hours),
-            encryption=kinesis.StreamEncryption.MANAGED,
+            encryption=kinesis.StreamEncryption.KMS if key else kinesis.StreamEncryption.MANAGED,
+            encryption_key=key,
             removal_policy=of_named(environment),
         )
+        if key is not None:
+            acknowledge(stream, "AwsSolutions-KDS3", OWN_KEY)
         # The one resource that belongs to a single dataset; tables have the same as properties.
         for tag, value in (("domain", contract.domain), ("owner", contract.owner)):
             if value:
@@ -143,8 +175,9 @@ class StreamsStack(Stack):
         assert role is not None
         grants.write_objects(role, storage.lake, "staging/", "records/", FAILED_BATCHES, key=storage.key)
         grants.list_bucket(role, storage.lake)
-        grants.allow(role, ["sqs:SendMessage"], [ingestion.commit_queue.queue_arn])
+        grants.send(role, ingestion.commit_queue, key=storage.own_key)
         grants.allow(role, ["sns:Publish"], [alerts.topic_arn])
+        grants.use_key(role, storage.own_key, "kms:GenerateDataKey", "kms:Decrypt", service="sns")
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])
 

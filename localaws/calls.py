@@ -17,6 +17,7 @@ from localaws.athena import api as athena
 from localaws.cloudformation import api as cloudformation
 from localaws.functions import account_settings
 from localaws.glue import jobs as glue
+from localaws.logs import keys as logs
 
 #: The services that localaws stands behind, as boto3 calls them, and moto's package of each.
 SERVICES: Final = {
@@ -29,7 +30,7 @@ SERVICES: Final = {
 #: What localaws answers itself, of which moto need not have anything: it is put into moto's classes at a start.
 _OWN: Final = {
     "athena": athena.OPERATIONS, "cloudformation": cloudformation.OPERATIONS, "glue": glue.OPERATIONS,
-    "lambda": (account_settings.get_account_settings,),
+    "lambda": (account_settings.get_account_settings,), "logs": logs.OPERATIONS,
 }  # fmt: skip
 
 

@@ -155,9 +155,9 @@ class LocalAws:
         return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
 
     def _install_services(self) -> None:
-        from localaws import athena, dynamodb, events, functions, glue, iam, kinesis, s3, sns, sqs, stepfunctions
+        from localaws import athena, dynamodb, events, functions, glue, iam, kinesis, logs, s3, sns, sqs, stepfunctions
 
-        for service in (iam, s3, sqs, sns, kinesis, dynamodb, functions, events, stepfunctions, glue, athena):
+        for service in (iam, s3, sqs, sns, kinesis, dynamodb, logs, functions, events, stepfunctions, glue, athena):
             service.install(self.context)
         concurrency.install(self.context)  # last: it wraps what was put in place before, too
 

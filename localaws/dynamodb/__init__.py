@@ -8,11 +8,12 @@ __all__ = ["install"]
 
 
 def install(ctx: Context) -> None:
-    """Make UpdateItem refuse to write a key, Query look at what its key condition names, and tables come back."""
-    from localaws.dynamodb import answers, backups, keys, queries
+    """Make UpdateItem refuse to write a key, Query look at what its condition names, tables come back, keys change."""
+    from localaws.dynamodb import answers, backups, encryption, keys, queries
 
     del ctx
     keys.install()
     queries.install()
     answers.install()
     backups.install()
+    encryption.install()

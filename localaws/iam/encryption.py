@@ -64,7 +64,7 @@ def implied(ctx: Context, principal: Principal, need: Need, resource: str) -> li
     if found is None or not found.key:
         return []
     region = _region(resource) or ctx.region
-    key = _key_arn(ctx.account, region, found.key)
+    key = key_arn(ctx.account, region, found.key)
     if key is None:
         if principal.service:
             raise ClosedKey(f"{resource} is encrypted with {found.key}, which AWS manages: {principal.service} cannot")
@@ -80,7 +80,7 @@ def implied(ctx: Context, principal: Principal, need: Need, resource: str) -> li
     return [Need(use, (key,), {**kept, **context}) for use in uses]
 
 
-def _key_arn(account: str, region: str, named: str) -> str | None:
+def key_arn(account: str, region: str, named: str) -> str | None:
     """Return the ARN of a key that is named by id, alias or ARN; None if AWS manages it."""
     from moto.kms.models import kms_backends
 

@@ -21,7 +21,7 @@ from localaws.events.targets import Sender
 from localaws.gateway import callers, calls
 from localaws.gateway.callers import Session, session_of
 from localaws.gateway.refusals import Refused, answer
-from localaws.iam import documents, encryption, held, keys, managed, policies, trust
+from localaws.iam import documents, encryption, held, keys, log_keys, managed, policies, trust
 from localaws.iam.actions import Elsewhere, Need, NoSuchName, UnknownAction
 from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
@@ -123,7 +123,7 @@ def middleware(app: App, ctx: Context) -> App:
         request = calls.read(environ)
         if request is None:
             raise RuntimeError("a request came here unverified: localaws.gateway.admission stands before this")
-        if refused := _refusal(ctx, request) or documents.refusal(request):
+        if refused := _refusal(ctx, request) or documents.refusal(request) or log_keys.refusal(ctx, request):
             method = environ["REQUEST_METHOD"]
             return answer(start_response, refused, protocol=request.protocol, method=method, service=request.service)
         return app(environ, start_response)

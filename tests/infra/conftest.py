@@ -66,12 +66,14 @@ def prod(clouds: dict[str, Cloud]) -> Cloud:
 def peopled(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The stacks with their real layer, in which silver.clicks has a private column, with what producers delivered.
 
+    All that can be encrypted is so with the deployment's own key: each role works with it.
+
     It ends with its module: a process has one local AWS at a time, and other modules of this folder start their own.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)
     producers = {"orders": (), "clicks": (), "readings": (FOREIGN,)}
-    environment = replace(ENVIRONMENTS["dev"], producers=producers)
+    environment = replace(ENVIRONMENTS["dev"], producers=producers, customer_key=True)
     cloud = synthesize(environment, hidden(project, "session_id"), real, tmp_path_factory.mktemp("assembly"))
     with LocalAws.start(scratch=tmp_path_factory.mktemp("aws")) as running:
         outputs = running.deploy(cloud.folder)

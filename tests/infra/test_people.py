@@ -44,11 +44,11 @@ NEVER = [
 ]
 
 
-def asked(cloud: Cloud, action: str, resource: str) -> dict[str, str]:
-    """The condition keys of an example call."""
+def asked(cloud: Cloud, action: str, resource: str, *, via: str = "s3") -> dict[str, str]:
+    """The condition keys of an example call; a key is used by way of a service."""
     given = {"aws:userid": USER_ID}
     if action.startswith("kms:"):
-        given["kms:viaservice"] = f"s3.{cloud.environment.region}.amazonaws.com"
+        given["kms:viaservice"] = f"{via}.{cloud.environment.region}.amazonaws.com"
     if action == "s3:ListBucket" and resource.endswith("Lake"):
         given["s3:prefix"] = "staging/orders/"
     if action == "dynamodb:PutItem":
@@ -78,9 +78,9 @@ def test_no_role_does_anothers_work(cloud: Cloud, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_the_key_is_used_by_s3_alone(cloud: Cloud, role: str) -> None:
+def test_the_key_is_used_by_a_service_alone(cloud: Cloud, role: str) -> None:
     (key,) = cloud.resources("AWS::KMS::Key")
-    assert not may(cloud, role, "kms:Decrypt", cloud.arn(key), **{"kms:viaservice": "sqs.us-east-1.amazonaws.com"})
+    assert not may(cloud, role, "kms:Decrypt", cloud.arn(key), **{"kms:viaservice": "ec2.us-east-1.amazonaws.com"})
     assert not may(cloud, role, "kms:Decrypt", cloud.arn(key))
 
 

@@ -101,11 +101,18 @@ def test_a_service_is_let_in_for_what_is_this_accounts_alone(cloud: Cloud) -> No
         if statement["Effect"] != "Allow" or "Service" not in statement["Principal"]:
             continue
         found += 1
-        keys = {key.lower() for test in statement.get("Condition", {}).values() for key in test}
-        assert keys & {"aws:sourcearn", "aws:sourceaccount"}, (name, statement)
+        asked = {key: listed(value) for test in statement["Condition"].values() for key, value in test.items()}
+        assert asked.keys() <= {"aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:aws:logs:arn"}
+        # Of a bucket's ARN nobody knows whose it is.
+        assert any(all(account_of(value) == ACCOUNT for value in values) for values in asked.values()), (name, asked)
     assert found >= 3
     for permission in cloud.resources("AWS::Lambda::Permission"):
-        assert "SourceArn" in permission.properties, permission.name
+        assert account_of(permission.properties["SourceArn"]) == ACCOUNT, permission.name
+
+
+def account_of(value: str) -> str:
+    """Return the account that an ARN names, or that is given itself."""
+    return value.split(":")[4] if value.startswith("arn:") else value
 
 
 def test_a_key_is_used_by_way_of_a_service(cloud: Cloud) -> None:
@@ -114,5 +121,7 @@ def test_a_key_is_used_by_way_of_a_service(cloud: Cloud) -> None:
         for statement in policy.properties["PolicyDocument"]["Statement"]:
             if any(action.startswith("kms:") for action in listed(statement["Action"])):
                 found += 1
-                assert statement["Condition"]["StringEquals"]["kms:ViaService"].split(".")[0] == "s3", policy.name
+                via = statement["Condition"]["StringEquals"]["kms:ViaService"].split(".", 1)
+                assert via[0] in {"s3", "sqs", "sns", "kinesis", "dynamodb"}, policy.name
+                assert via[1] == f"{cloud.environment.region}.amazonaws.com", policy.name
     assert found >= 10

@@ -44,7 +44,9 @@ def test_no_two_datasets_have_constructs_of_one_name(names: set[str]) -> None:
 
 def test_streams_are_encrypted_and_kept_in_prod(cloud: Cloud) -> None:
     for stream in cloud.resources("AWS::Kinesis::Stream"):
-        assert stream.properties["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+        (key,) = [cloud.arn(each) for each in cloud.resources("AWS::KMS::Key")]
+        named = key if cloud.environment.customer_key else "alias/aws/kinesis"
+        assert stream.properties["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": named}
         kept = "RetainExceptOnCreate" if cloud.environment.keep_data else "Delete"
         assert stream.body["DeletionPolicy"] == kept
 
@@ -66,10 +68,14 @@ def test_nothing_is_tried_for_ever_and_a_batch_that_fails_to_the_end_is_kept_wit
 
 def test_findings_go_to_an_encrypted_topic_over_tls(cloud: Cloud) -> None:
     (topic,) = cloud.resources("AWS::SNS::Topic")
-    assert topic.properties["KmsMasterKeyId"].endswith(":alias/aws/sns")
+    own = cloud.environment.customer_key
+    assert topic.properties["KmsMasterKeyId"].endswith(":alias/aws/sns") is not own
     (policy,) = cloud.resources("AWS::SNS::TopicPolicy")
     assert policy.properties["Topics"] == [cloud.arn(topic)]
-    (statement,) = policy.properties["PolicyDocument"]["Statement"]
+    statement, *others = policy.properties["PolicyDocument"]["Statement"]
+    assert [(each["Effect"], each["Principal"]) for each in others] == (
+        [("Allow", {"Service": "cloudwatch.amazonaws.com"})] if own else []
+    )
     assert (statement["Effect"], statement["Action"]) == ("Deny", "sns:Publish")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     (function,) = [each for each in cloud.resources("AWS::Lambda::Function") if each.name == "IngestStream"]

@@ -203,3 +203,25 @@ def test_a_keys_denial_holds_only_under_its_condition(ctx: Context) -> None:
     kms.put_key_policy(KeyId=mine, PolicyName="default", Policy=policy(allowed, denial))
     assert [code(each.describe_key, KeyId=mine) for each in (kms, ctx.client("kms"))] == ["ok", "ok"]
     assert code(as_plain_http(kms).describe_key, KeyId=mine) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("change", ["", "service", "group", "use"])
+def test_a_log_group_takes_a_key_that_lets_logs_in_for_that_group(ctx: Context, change: str) -> None:
+    name = f"/mine/{uuid.uuid4().hex[:8]}"
+    arn = f"arn:aws:logs:{AT}:log-group:{name}{'x' if change == 'group' else ''}"
+    let_in = {
+        "Principal": {"Service": "events.amazonaws.com" if change == "service" else "logs.us-east-1.amazonaws.com"},
+        "Action": ["kms:Decrypt" if change == "use" else "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey*"],
+        "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn}},
+    }
+    mine, logs = key(ctx, let_in), administrator(ctx, "logs")
+    refused = "InvalidParameterException" if change else "ok"
+    assert code(logs.create_log_group, logGroupName=name, kmsKeyId=mine) == refused
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert [each.get("kmsKeyId") for each in groups] == ([] if change else [mine])
+    if not groups:
+        logs.create_log_group(logGroupName=name)
+    assert code(logs.disassociate_kms_key, logGroupName=name) == "ok"
+    assert code(logs.associate_kms_key, logGroupName=name, kmsKeyId=mine) == refused
+    (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert group.get("kmsKeyId") == (None if change else mine)
