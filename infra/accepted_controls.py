@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import IConstruct
 
 from sluice.environments import Environment
@@ -91,7 +92,8 @@ CONTROLS = (
             "RunTransform", "RunTransformLarge", "IngestStream", "Sweep",
         ),
         "Each delivery and run is in the ledger with its times, a deployment's calls in CloudFormation's events, and "
-        "the sweep's next one is a minute later; the workflow alone is traced.",
+        "the sweep's next one is a minute later; the workflow alone is traced, unless `tracing` asks for more.",
+        where=lambda environment: not environment.tracing,
     ),
     Control(
         (f"{NIST}-LambdaConcurrency",),
@@ -184,6 +186,11 @@ INLINE_POLICY = (
     f"{NIST}-IAMNoInlinePolicy",
     "It is this one role's and goes with it: a managed policy could be attached to another role, or outlive it.",
 )
+#: Of the roles of functions, where `tracing` is on.
+TRACED = (
+    "AwsSolutions-IAM5[Resource::*]",
+    "X-Ray knows no resources of segments and telemetry; Lambda sends both under the function's role.",
+)
 #: The same fact as AwsSolutions-L1, of the same functions.
 LATEST_RUNTIME_RULE = f"{SERVERLESS}-LambdaLatestVersion"
 
@@ -196,9 +203,11 @@ def accept_controls(stacks: Iterable[Stack], environment: Environment) -> None:
             for construct in (each for each in made if each is not None):
                 for rule in control.rules:
                     acknowledge_control(construct, rule, control.reason)
-        for role in stack.node.children:
-            if isinstance(role, iam.Role):
-                acknowledge_control(role, *INLINE_POLICY)
+        for each in stack.node.children:
+            if isinstance(each, iam.Role):
+                acknowledge_control(each, *INLINE_POLICY)
+            if isinstance(each, lambda_.Function) and environment.tracing:
+                acknowledge_control(stack.node.find_child(f"{each.node.id}Role"), *TRACED)
 
 
 def acknowledge_control(construct: IConstruct, rule: str, reason: str) -> None:

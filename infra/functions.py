@@ -98,4 +98,5 @@ def python_function(
         timeout=timeout,
         description=description,
         reserved_concurrent_executions=reserved,
+        tracing=lambda_.Tracing.ACTIVE if environment.tracing else lambda_.Tracing.DISABLED,
     )

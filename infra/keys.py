@@ -48,7 +48,7 @@ def encrypt_queue(queue: sqs.Queue, key: kms.IKey | None) -> None:
     if key is not None:
         made = queue.node.default_child
         assert isinstance(made, sqs.CfnQueue)
-        made.sqs_managed_sse_enabled = None
+        made.add_property_deletion_override("SqsManagedSseEnabled")
         made.kms_master_key_id = key.key_arn
 
 

@@ -68,6 +68,8 @@ class Environment:
     reserve_commits: bool = False
     #: Whether logs, queues, topics, streams and the ledger are encrypted with the deployment's own key, as its buckets.
     customer_key: bool = False
+    #: Whether X-Ray traces calls of functions, as it does the refresh workflow; up to some 13 USD a month.
+    tracing: bool = False
     #: Bytes that a query in Athena may read.
     scan_limit_bytes: int = 1 << 40
     #: Days for which logs are kept.
@@ -119,7 +121,7 @@ _NUMBERS = {
     "commit_concurrency": (2, 1000),
     "scan_limit_bytes": (10_000_000, 7_000_000_000_000_000),
 }
-_SWITCHES = ("keep_data", "reserve_commits", "customer_key")
+_SWITCHES = ("keep_data", "reserve_commits", "customer_key", "tracing")
 _MOST_TAGS = 50
 #: Who takes a role, as its trust policy names them: never everybody, and no pattern.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html

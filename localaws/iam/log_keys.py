@@ -9,7 +9,7 @@ from localaws.context import Context
 from localaws.gateway import calls
 from localaws.gateway.refusals import Refused
 from localaws.iam import encryption, held, keys
-from localaws.iam.conditions import Supplied
+from localaws.iam.conditions import Given, Supplied
 from localaws.iam.evaluation import evaluate
 from localaws.iam.principals import Principal
 
@@ -33,7 +33,8 @@ def refusal(ctx: Context, request: calls.Request) -> Refused | None:
 
 def _let_in(ctx: Context, key: str, group: str) -> bool:
     principal = Principal.of(ctx, service=_SERVICE)
-    context = {"kms:encryptioncontextkeys": ("aws:logs:arn",), "kms:encryptioncontext:aws:logs:arn": group}
+    name = "aws:logs:arn"
+    context: dict[str, Given] = {"kms:encryptioncontextkeys": (name,), f"kms:encryptioncontext:{name}": group}
     given = Supplied({**keys.every(ctx, principal, source_arn=""), **context})
     try:
         return all(evaluate(held.held(ctx, principal, use, key), principal, use, key, given).allowed for use in _USES)
