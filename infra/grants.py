@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -12,10 +12,26 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+#: Resources of one managed policy, which has 6,144 characters: the longest ARN of a stream, with what stands around
+#: it, has some 190.
+_MANAGED = 30
+
 
 def allow(role: iam.IRole, actions: Iterable[str], resources: Iterable[str]) -> None:
     """Let ``role`` do ``actions`` on ``resources``."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def allow_parts(role: iam.Role, name: str, actions: Sequence[str], resources: Sequence[str], most: int) -> None:
+    """Let ``role`` do ``actions`` on many resources: the first ``most`` in its own policy, others in managed ones.
+
+    CDK moves what is too long for a role into further policies by whole statements, of which none may be too long.
+    """
+    if resources:
+        allow(role, actions, resources[:most])
+    for number, start in enumerate(range(most, len(resources), _MANAGED)):
+        statement = iam.PolicyStatement(actions=list(actions), resources=list(resources[start : start + _MANAGED]))
+        iam.ManagedPolicy(role, f"{name}{number or ''}", roles=[role], statements=[statement])
 
 
 def service(scope: Construct, name: str, *, source_arn: str = "") -> iam.IPrincipal:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import jsii
@@ -17,7 +19,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from sluice.contracts import LandingContract
+from sluice.counted import counted
 from sluice.environments import Environment
+from sluice.errors import WrongArgument
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
 
@@ -30,10 +34,12 @@ from .keys import alarms
 from .removal import of_named
 from .storage import StorageStack
 
-#: Streams per stack: a stack has at most 500 resources, two per stream, and a role's policies 10,240 characters.
+#: Streams of a stack: it has at most 500 resources, two for each stream and some twenty of its own.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_STREAMS_IN_A_STACK = 240
+#: Streams that one statement names: a role's own policies have 10,240 characters, and managed ones take the rest.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_STREAMS_IN_A_STACK = 75
+_STREAMS_IN_A_STATEMENT = 75
 
 
 #: Why a stream stands that is encrypted with a key of one's own: the rule asks for Kinesis's.
@@ -46,18 +52,48 @@ OWN_KEY = (
 def add_streams(
     app: App, name: str, *, environment: Environment, project: Project, ingestion: IngestionStack, bundle: Bundle
 ) -> Iterator[StreamsStack]:
-    """Add as many stacks as the project's streams need; yield them."""
+    """Add the stacks of the project's streams; yield them. A stream's is a function of its name and their number."""
     streams = [contract for contract in project.arriving if contract.arrival.stream]
-    for number, start in enumerate(range(0, len(streams), _STREAMS_IN_A_STACK)):
+    held: list[list[LandingContract]] = [[] for _ in range(environment.stream_stacks if streams else 0)]
+    for contract in streams:
+        held[stack_of(contract.name, len(held))].append(contract)
+    if max(map(len, held), default=0) > _STREAMS_IN_A_STACK:
+        raise _too_many(environment, [contract.name for contract in streams])
+    for number, contracts in enumerate(held):
         yield StreamsStack(
             app,
             f"{name}-streams{number or ''}",
             environment=environment,
-            contracts=streams[start : start + _STREAMS_IN_A_STACK],
+            contracts=contracts,
             ingestion=ingestion,
             bundle=bundle,
             suffix=str(number or ""),
         )
+
+
+def stack_of(name: str, stacks: int) -> int:
+    """Return which of ``stacks`` holds the stream ``name``: whatever other streams there are, it stays there.
+
+    One stack more takes its share of the streams, and moves none between the others.
+    """
+    return max(range(stacks), key=lambda number: hashlib.sha256(f"{number}:{name}".encode()).digest())
+
+
+def _too_many(environment: Environment, names: Sequence[str]) -> WrongArgument:
+    """Return the refusal of more streams than the stacks hold; it names a number of stacks that is enough."""
+    enough = next(
+        number
+        for number in itertools.count(environment.stream_stacks + 1)
+        if max(Counter(stack_of(name, number) for name in names).values()) <= _STREAMS_IN_A_STACK
+    )
+    return WrongArgument(
+        f"{len(names)} streams do not fit into {counted(environment.stream_stacks, 'stack')} of {environment.name}, "
+        f"each of which holds {_STREAMS_IN_A_STACK}.",
+        safe="nothing was deployed or changed.",
+        next_step=f"set `stream_stacks: {enough}` there in environments.yaml. Of an environment that is deployed that "
+        "moves streams between stacks: docs/how-to/environment.md says how.",
+        value=str(len(names)),
+    )
 
 
 class StreamsStack(Stack):
@@ -98,10 +134,12 @@ class StreamsStack(Stack):
         streams = [self._stream(contract, environment, storage.own_key) for contract in contracts]
         self.streams = {contract.name: stream for contract, stream in zip(contracts, streams, strict=True)}
         role = ingest.role
-        assert role is not None
+        assert isinstance(role, iam.Role)
         actions = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"]
-        grants.allow(role, [f"kinesis:{action}" for action in actions], [stream.stream_arn for stream in streams])
-        grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
+        arns = [stream.stream_arn for stream in streams]
+        grants.allow_parts(role, "Streams", [f"kinesis:{action}" for action in actions], arns, _STREAMS_IN_A_STATEMENT)
+        if streams:
+            grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
         failed = _KeptInBucket(storage.lake)
         for contract, stream in zip(contracts, streams, strict=True):
             mapping = lambda_.EventSourceMapping(

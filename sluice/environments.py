@@ -52,6 +52,8 @@ class Environment:
     stream_memory: int = 512
     #: Shards of each stream; 0 lets Kinesis scale them (on demand).
     stream_shards: int = 1
+    #: Stacks that hold the streams, 240 each; chosen before the first deployment, since another number moves streams.
+    stream_stacks: int = 1
     #: Records of one call at most.
     stream_batch: int = 5000
     #: Seconds for which a batch is gathered.
@@ -113,6 +115,7 @@ _NUMBERS = {
     "transform_memory_large": (128, 10_240),
     "stream_memory": (128, 10_240),
     "stream_shards": (0, 500),
+    "stream_stacks": (1, 20),
     "stream_batch": (1, 10_000),
     "stream_window_seconds": (0, 300),
     "stream_parallelization": (1, 10),

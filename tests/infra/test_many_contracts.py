@@ -12,6 +12,7 @@ import pytest
 
 from infra.bundle import Bundle, code_folder
 from sluice.contracts import AnyContract
+from sluice.errors import WrongArgument
 from sluice.project import FILE_NAME, Project, decode_project
 from tests.infra.permissions import may
 from tests.infra.templates import Cloud, synthesize
@@ -82,14 +83,46 @@ def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts_but_
     assert len(large.resources("AWS::Kinesis::Stream")) == streams
 
 
-def test_streams_that_one_stack_cannot_hold_go_into_several(
+def test_streams_that_one_stack_cannot_hold_are_refused_with_the_number_that_does(
     many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
 ) -> None:
+    with pytest.raises(WrongArgument, match="241 streams do not fit into 1 stack of dev") as told:
+        of_streams(241, many, clouds, bundle, tmp_path)
+    assert "`stream_stacks: 2`" in str(told.value)
+
+
+def of_streams(
+    how_many: int, many: Project, clouds: dict[str, Cloud], bundle: Bundle, folder: Path, stacks: int = 1
+) -> Cloud:
+    """Return the stacks of a project of so many streams."""
     (stream, *_) = [each for each in many.arriving if each.arrival.stream]
-    streams = tuple(msgspec.structs.replace(stream, name=f"stream_{number}") for number in range(160))
-    cloud = synthesize(replace(clouds["dev"].environment, producers=None), Project(streams), bundle, tmp_path)
-    per_stack = Counter(each.stack for each in cloud.resources("AWS::Kinesis::Stream"))
-    assert per_stack == {"streams": 75, "streams1": 75, "streams2": 10}
+    streams = tuple(msgspec.structs.replace(stream, name=f"stream_{number}") for number in range(how_many))
+    environment = replace(clouds["dev"].environment, producers=None, stream_stacks=stacks)
+    return synthesize(environment, Project(streams), bundle, folder)
+
+
+def test_one_stack_holds_many_streams_and_its_function_may_read_each(
+    many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
+) -> None:
+    cloud = of_streams(240, many, clouds, bundle, tmp_path)
+    streams = cloud.resources("AWS::Kinesis::Stream")
+    assert {each.stack for each in streams} == {"streams"}
+    assert len(streams) == 240
+    assert all(may(cloud, "IngestStreamRole", "kinesis:GetRecords", cloud.arn(each)) for each in streams)
+    assert len(cloud.templates["streams"]["Resources"]) < MAX_RESOURCES
+    assert within_limits(cloud, "IngestStreamRole")
+
+
+def test_streams_of_several_stacks_stay_in_theirs(
+    many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
+) -> None:
+    cloud = of_streams(160, many, clouds, bundle, tmp_path, stacks=3)
+    placed = {each.properties["Name"]: each.stack for each in cloud.resources("AWS::Kinesis::Stream")}
+    assert len(placed) == 160
+    assert min(Counter(placed.values()).values()) > 30
+    fewer = of_streams(80, many, clouds, bundle, tmp_path / "fewer", stacks=3)
+    for each in fewer.resources("AWS::Kinesis::Stream"):
+        assert each.stack == placed[each.properties["Name"]]
     assert all(len(template["Resources"]) < MAX_RESOURCES for template in cloud.templates.values())
     named = [name for template in cloud.templates.values() for name in template["Outputs"]]
     assert [name for name in named if name.startswith("IngestStream")] == [
@@ -111,13 +144,27 @@ def test_the_project_file_stays_small(many: Project, tmp_path: Path) -> None:
     assert decode_project(file.read_bytes()) == many
 
 
+def within_limits(cloud: Cloud, role: str) -> int:
+    """Return how many managed policies a role has, of which none is too long, nor its own policies together."""
+    managed, own = (
+        [
+            len(json.dumps(each.properties["PolicyDocument"], separators=(",", ":")))
+            for each in cloud.resources(kind)
+            if role in each.properties["Roles"]
+        ]
+        for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy")
+    )
+    assert len(managed) <= MAX_MANAGED_POLICIES, role
+    assert max(managed, default=0) <= MAX_MANAGED, role
+    assert sum(own) <= MAX_INLINE, role
+    return len(managed)
+
+
 def test_analysts_read_each_of_many_tables_within_the_limits_of_policies(large: Cloud, many: Project) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: whitespace does not count."""
-    managed = large.resources("AWS::IAM::ManagedPolicy")
-    assert 1 <= len([each for each in managed if "AnalystRole" in each.properties["Roles"]]) <= MAX_MANAGED_POLICIES
-    for each in large.resources("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
-        text = json.dumps(each.properties["PolicyDocument"], separators=(",", ":"))
-        assert len(text) <= (MAX_MANAGED if each in managed else MAX_INLINE), each.logical_id
+    assert within_limits(large, "AnalystRole")
+    for role in large.resources("AWS::IAM::Role"):
+        within_limits(large, role.name)
     derived = [contract for contract in many.contracts if contract.derived]
     assert len(derived) == HOW_MANY // 2
     for contract in derived:

@@ -42,6 +42,26 @@ def test_no_two_datasets_have_constructs_of_one_name(names: set[str]) -> None:
     assert len({construct_title(name) for name in names}) == len(names)
 
 
+_SETS = st.sets(st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True), min_size=1)
+
+
+@given(_SETS, st.integers(1, 20))
+def test_a_stream_keeps_its_stack_when_one_more_stack_is_there_or_moves_to_that(names: set[str], stacks: int) -> None:
+    from infra.streams import stack_of  # as above
+
+    for name in names:
+        before, after = stack_of(name, stacks), stack_of(name, stacks + 1)
+        assert 0 <= before < stacks
+        assert after in {before, stacks}
+    assert {stack_of(name, 1) for name in names} == {0}
+
+
+def test_a_streams_stack_is_the_same_in_each_release() -> None:
+    from infra.streams import stack_of  # as above
+
+    assert [stack_of(name, 4) for name in ("clicks", "orders", "readings", "stock")] == [2, 1, 2, 0]
+
+
 def test_streams_are_encrypted_and_kept_in_prod(cloud: Cloud) -> None:
     for stream in cloud.resources("AWS::Kinesis::Stream"):
         (key,) = [cloud.arn(each) for each in cloud.resources("AWS::KMS::Key")]
