@@ -49,14 +49,25 @@ def concurrency(account: Account, needs: Needs, stood: Standing) -> Finding:
         f"`aws service-quotas request-service-quota-increase --service-code lambda --quota-code {_CONCURRENCY} "
         "--desired-value 1000`; until then `ingest_concurrency` and `commit_concurrency` in environments.yaml can be 2."
     )
-    new = needs.reserved if not stood.names else 0
-    if new and free - new < min(_UNRESERVED, most):
-        said = f"functions reserve {new} of {free} calls, and {_UNRESERVED} must be left: a deployment is refused"
-        return Finding("failed", said, mend)
+    # What its own functions reserve already is theirs to take.
+    free += reserved_now(account, stood)
+    if needs.reserved and free - needs.reserved < min(_UNRESERVED, most):
+        said = (
+            f"functions reserve {needs.reserved} of {free} calls, and {_UNRESERVED} must be left: a deployment is "
+            "refused"
+        )
+        return Finding("failed", said, f"{mend} Or leave `reserve_commits` out there: the committer then shares.")
     if needs.concurrency > free:
         said = f"{free} calls may run at once, and event sources make up to {needs.concurrency}: deliveries would wait"
         return Finding("failed", said, mend)
     return well(f"{free:,} calls may run at once, event sources make up to {needs.concurrency:,}")
+
+
+def reserved_now(account: Account, stood: Standing) -> int:
+    """Return how many calls the functions that are deployed have reserved."""
+    functions = [name for kind, name in sorted(stood.physical) if kind == "AWS::Lambda::Function"]
+    asked = (account.look("lambda", "GetFunctionConcurrency", FunctionName=name) for name in functions)
+    return sum(int(told.get("ReservedConcurrentExecutions", 0)) for told in asked if told)
 
 
 def streams(account: Account, needs: Needs, stood: Standing) -> Finding:

@@ -13,6 +13,7 @@ import pytest
 
 from localaws.server import LocalAws
 from sluice.cli.cloud_assembly import DeclaredStack
+from sluice.cli.doctor import quotas
 from sluice.cli.doctor.account import Account
 from sluice.cli.doctor.leftovers import KINDS
 from sluice.cli.doctor.needs import Bootstrap, Needs
@@ -126,6 +127,49 @@ def test_a_new_account_runs_ten_calls_at_once(monkeypatch: Patch, capsys: Said) 
     assert (less_than_well(found), status) == ({"lambda-concurrency": "failed"}, 1)
     assert "10 calls may run at once, and event sources make up to 16" in found["lambda-concurrency"]["found"]
     assert "service-quotas request-service-quota-increase" in found["lambda-concurrency"]["next_step"]
+
+
+RESERVES = "Committer"
+
+
+@pytest.mark.parametrize(
+    ("most", "reserved", "taken", "well"),
+    [
+        (1000, 50, 0, True),
+        (150, 50, 0, True),  # exactly as many as must be left
+        (149, 50, 0, False),
+        (10, 3, 0, False),
+        (150, 50, 50, True),  # what it has reserved itself
+        (149, 50, 40, False),  # … which is more now
+        (116, 0, 50, True),  # … and will be free
+    ],
+)
+def test_what_functions_reserve_is_compared_with_what_must_be_left(
+    aws: LocalAws, tmp_path: Path, monkeypatch: Patch, capsys: Said, most: int, reserved: int, taken: int, well: bool
+) -> None:
+    keeps = {"ReservedConcurrentExecutions": reserved} if reserved else {}
+    declare(monkeypatch, tmp_path, {**RESOURCES, RESERVES: {"Type": "AWS::Lambda::Function", "Properties": keeps}})
+    monkeypatch.setattr(quotas, "reserved_now", lambda account, stood: taken)
+    monkeypatch.setenv("MOTO_LAMBDA_CONCURRENCY_QUOTA", str(most - taken))
+    status, found = doctor(capsys, "--account")
+    assert (less_than_well(found), status) == (({}, 0) if well else ({"lambda-concurrency": "failed"}, 1))
+    if not well:
+        assert (
+            f"functions reserve {reserved} of {most} calls, and 100 must be left"
+            in found["lambda-concurrency"]["found"]
+        )
+        assert "`reserve_commits`" in found["lambda-concurrency"]["next_step"]
+
+
+def test_calls_that_the_deployed_functions_reserve_are_counted() -> None:
+    class Answering(Account):
+        def look(self, service: str, operation: str, **given: Any) -> dict[str, Any] | None:
+            assert (service, operation) == ("lambda", "GetFunctionConcurrency")
+            return {"one": {"ReservedConcurrentExecutions": 7}, "two": {}, "gone": None}[given["FunctionName"]]
+
+    kind = "AWS::Lambda::Function"
+    stood = Standing({}, frozenset({(kind, "one"), (kind, "two"), (kind, "gone"), ("AWS::S3::Bucket", "three")}))
+    assert quotas.reserved_now(Answering("us-east-1"), stood) == 7
 
 
 def test_leftovers_are_named_each_with_what_removes_it(aws: LocalAws, capsys: Said) -> None:
