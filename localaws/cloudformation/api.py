@@ -46,7 +46,7 @@ class Answers(ChangeSets):
         text, parameters = self.text(get, stack), given_parameters(get, values_of(stack))
         planned = self.engine.check(stack.name, text, parameters=parameters).parameters
         # By what they come to: what a parameter names in Parameter Store may be another value now.
-        if text == stack.text and planned == stack.parameters:
+        if text == stack.text and planned == stack.parameters and not self.engine.outdated(stack):
             raise refusal("No updates are to be performed.")
         stack.role_arn = get("RoleARN") or stack.role_arn
         stack.status = "UPDATE_IN_PROGRESS"

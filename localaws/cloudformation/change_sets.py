@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from localaws.cloudformation.changes import changes_of
+from localaws.cloudformation.changes import Reference, changes_of
 from localaws.cloudformation.errors import DeployError
 from localaws.cloudformation.importing import imports_of
 from localaws.cloudformation.operations import ChangeSet, Operations, given_parameters, given_tags, refusal, values_of
@@ -38,10 +38,11 @@ class ChangeSets(Operations):
             made.status, made.reason, made.execution = "FAILED", str(error), "UNAVAILABLE"
         else:
             made.described = [given.described(key) for key, given in planned.items()]
-            altered = {key for key in planned if planned[key] != stack.parameters.get(key)}
-            made.changes = changes_of(stack, text, altered, made.imports)
+            altered: set[Reference] = {key for key in planned if planned[key] != stack.parameters.get(key)}
+            outdated = self.engine.outdated(stack)
+            made.changes = changes_of(stack, text, altered | outdated, made.imports)
             same = stack.text and read_template(stack.text, stack=name) == read_template(text, stack=name)
-            if same and tags == stack.tags and planned == stack.parameters:
+            if same and tags == stack.tags and planned == stack.parameters and not outdated:
                 made.status, made.reason, made.execution = "FAILED", NO_CHANGES, "UNAVAILABLE"
         self.change_sets[made.id] = made
         return {"Id": made.id, "StackId": stack.id}

@@ -13,14 +13,17 @@ from localaws.cloudformation.plan import read_template
 from localaws.cloudformation.providers import provider_for
 from localaws.cloudformation.stacks import RETAIN, Stack
 
+#: What is read by a template and may have another value: a parameter's name, or a stack and its output.
+Reference = str | tuple[str, str]
+
 
 def changes_of(
-    stack: Stack, text: str, altered: Collection[str] = (), imports: Mapping[str, str] | None = None
+    stack: Stack, text: str, altered: Collection[Reference] = (), imports: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """Return the changes from the stack's template to the one in ``text``; an empty list for no template.
 
     The templates are compared as they are written: a property whose value another resource gives is not looked at. A
-    resource that names a parameter among ``altered``, whose values are others now, may be replaced: Conditional.
+    resource that names one of ``altered``, whose values are others now, may be replaced: Conditional.
     ``imports`` has the physical ids of those that are taken up, by logical id.
     """
     try:
@@ -52,8 +55,8 @@ def _modified(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict
     return _change("Modify", name, new, details, Replacement="True", PolicyAction=policy)
 
 
-def _referring(name: str, body: Mapping[str, Any], altered: Collection[str]) -> dict[str, Any]:
-    """Return the change of a resource whose own text stays, but which refers to an altered parameter."""
+def _referring(name: str, body: Mapping[str, Any], altered: Collection[Reference]) -> dict[str, Any]:
+    """Return the change of a resource whose own text stays, but which refers to what is altered."""
     named = [key for key, value in (body.get("Properties") or {}).items() if _mentions(value, altered)]
     details = [_detail("Properties", key, "Conditionally", source="ParameterReference") for key in named]
     return _change("Modify", name, body, details, Replacement="Conditional")
@@ -94,15 +97,21 @@ def _replaces(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool
         return False
 
 
-def _mentions(value: Any, parameters: Collection[str]) -> bool:
-    """Return whether a reference to one of ``parameters`` stands anywhere in ``value``."""
+def _mentions(value: Any, altered: Collection[Reference]) -> bool:
+    """Return whether a reference to one of ``altered`` stands anywhere in ``value``."""
     if isinstance(value, list):
-        return any(_mentions(each, parameters) for each in value)
+        return any(_mentions(each, altered) for each in value)
     if isinstance(value, Mapping):
-        return any(key == "Ref" and inner in parameters for key, inner in value.items()) or any(
-            _mentions(inner, parameters) for inner in value.values()
+        return any(_refers(key, inner, altered) for key, inner in value.items()) or any(
+            _mentions(inner, altered) for inner in value.values()
         )
-    return isinstance(value, str) and any(f"${{{name}}}" in value for name in parameters)
+    return isinstance(value, str) and any(f"${{{name}}}" in value for name in altered)
+
+
+def _refers(function: str, given: Any, altered: Collection[Reference]) -> bool:
+    if function == "Fn::GetStackOutput" and isinstance(given, Mapping):
+        return any(each == (given.get("StackName"), given.get("OutputName")) for each in altered)
+    return function == "Ref" and given in altered
 
 
 def _retained(body: Mapping[str, Any], policy: str) -> bool:

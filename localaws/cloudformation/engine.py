@@ -64,7 +64,13 @@ class StackEngine:
                 used.add(export)
                 return self.export(export)
 
-            scope = replace(plan.scope, import_value=import_value, stack_output=self.output)
+            read: dict[tuple[str, str], str] = {}
+
+            def stack_output(other: str, output: str) -> str:
+                read[other, output] = self.output(other, output)
+                return read[other, output]
+
+            scope = replace(plan.scope, import_value=import_value, stack_output=stack_output)
             operation = StackOperation(
                 self.ctx,
                 stack,
@@ -79,7 +85,7 @@ class StackEngine:
             operation.run()
             # What it took over of the local AWS's own is the stack's from now on.
             self.ctx.lent -= {deployed.outcome.physical_id for deployed in stack.resources.values()}
-            stack.imports = frozenset(used)
+            stack.imports, stack.outputs_read = frozenset(used), read
             stack.updated = datetime.now(UTC)
             return stack
 
@@ -145,6 +151,19 @@ class StackEngine:
         if output not in found.outputs:
             raise UnresolvedReference(f"the stack {stack} has no output {output!r}; it has {sorted(found.outputs)}")
         return found.outputs[output].value
+
+    def outdated(self, stack: Stack) -> set[tuple[str, str]]:
+        """Return which outputs of other stacks, each by stack and output, are others now than those it was made of.
+
+        They are read when a stack is made or updated, and a change of them alone is an update's reason:
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.html
+        """
+        now = {name: found.outputs for name, found in self.stacks.items()}
+        return {
+            (other, output)
+            for (other, output), value in stack.outputs_read.items()
+            if output in now.get(other, {}) and now[other][output].value != value
+        }
 
     def export(self, name: str) -> str:
         """Return the value of ``Fn::ImportValue``; UnresolvedReference if no stack exports ``name``."""

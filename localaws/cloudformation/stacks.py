@@ -69,6 +69,8 @@ class Stack:
     gone: dict[str, Deployed] = field(default_factory=dict)
     outputs: dict[str, StackOutput] = field(default_factory=dict)
     imports: frozenset[str] = frozenset()
+    #: Outputs of other stacks that it was last made of, by stack and output.
+    outputs_read: dict[tuple[str, str], str] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)
     events: list[StackEvent] = field(default_factory=list)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -16,6 +16,7 @@ from sluice.cli.change_sets import no_longer_kept
 from sluice.cli.cloud_assembly import declared_stacks
 from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
 from sluice.cli.deployment import in_region_of, refuse_other_account
+from sluice.cli.outdated import lacking, outdated
 from sluice.cli.starting import CDK_CLI
 from sluice.environments import declared_environment
 from sluice.errors import CommandError
@@ -44,11 +45,13 @@ def deploy(
     if assembly is None and contracts != [project.contracts]:
         command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
     credentials_needed()
-    found = _table_changes(project, assembly or synthesize(contracts, environment), environment)
+    found, anew = _table_changes(project, assembly or synthesize(contracts, environment), environment)
     for line in _told(found):
         note(line)
     if not dry_run:
         _refuse_losses(found, accepted=accept_data_loss)
+        if anew:  # the CLI passes over a stack whose text is the same, whatever it reads from others
+            command.append("--force")
     return subprocess.run(
         [*command, *options], cwd=project.root, env={"JSII_NODE": str(NODE), **os.environ}, check=False
     ).returncode
@@ -89,12 +92,13 @@ def credentials_needed(command: str = "deploy") -> None:
         )
 
 
-def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
+def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> tuple[Outcome, bool]:
+    """Return what changes of tables, and whether a stack reads from one that was made anew, or will be."""
     stacks = declared_stacks(assembly)
     try:
         refuse_other_account(in_region_of(declared_environment(project.environments, environment)))
         tables, unread = changed_tables(project, stacks, environment)
-        less = no_longer_kept(stacks)
+        less, anew = no_longer_kept(stacks), bool(outdated(stacks) | lacking(stacks))
     except (ClientError, BotoCoreError) as error:
         raise CommandError(
             f"What is deployed in the account cannot be read: {error}",
@@ -102,7 +106,7 @@ def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> 
             next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
             value=environment,
         ) from error
-    return Outcome([], tables, unread, no_longer_kept=less)
+    return Outcome([], tables, unread, no_longer_kept=less), anew
 
 
 def _told(found: Outcome) -> list[str]:

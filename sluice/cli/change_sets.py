@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from sluice.cli.cloud_assembly import Asset, DeclaredStack, write_zip
 from sluice.cli.deployment import client
+from sluice.cli.outdated import outdated
 from sluice.errors import CommandError
 
 #: Types whose resources hold what cannot be made again from a template.
@@ -78,13 +79,17 @@ def deployed_template(name: str) -> dict[str, Any] | None:
 
 
 def prepare(stacks: Iterable[DeclaredStack]) -> list[StackChange]:
-    """Publish what the differing stacks need, and return a change set for each of them; nothing is changed yet."""
-    present = Published()
+    """Publish what the differing stacks need, and return a change set for each of them; nothing is changed yet.
+
+    A stack of the same text differs, too, where one that it reads from was made anew since.
+    """
+    stacks, present = list(stacks), Published()
     found: list[StackChange] = []
+    anew = outdated(stacks)
     try:
         for stack in stacks:
             before = deployed_template(stack.name)
-            if before != stack.body or _tags(stack.name) != dict(stack.tags):
+            if before != stack.body or _tags(stack.name) != dict(stack.tags) or stack.name in anew:
                 present.publish(stack.assets)
                 found += _change_set(stack, present.filled(stack.template_url), new=not before)
     except BaseException:

@@ -106,9 +106,9 @@ def deploy(
             return outcome
         refuse_losses(outcome, accepted=accept_data_loss)
         _drop(outcome.tables, environment, contracts)
-        for change in outcome.stacks:
-            note(change.stack.name)
-            execute(change, note)
+        _execute(outcome.stacks, note)
+        if any(change.new for change in outcome.stacks):  # others may read from what was made anew
+            outcome.stacks.extend(_execute(prepare(declared_stacks(assembly)), note))
         start_refresh(deployed(environment, contracts))
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
@@ -120,6 +120,13 @@ def deploy(
     outcome.deployed = True
     outcome.seconds["deploy"] = time.perf_counter() - synthesized
     return outcome
+
+
+def _execute(changes: list[StackChange], note: Callable[[str], None]) -> list[StackChange]:
+    for change in changes:
+        note(change.stack.name)
+        execute(change, note)
+    return changes
 
 
 def _difference(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:

@@ -65,6 +65,43 @@ def test_a_stack_is_updated_for_a_value_of_the_store_alone(cfn: Any, local_aws: 
     assert read(local_aws, resource["PhysicalResourceId"]) == "two"
 
 
+def test_a_stack_is_updated_for_an_output_of_a_stack_that_was_made_anew(
+    cfn: Any, local_aws: LocalAws, stack_name: str
+) -> None:
+    """The output of a stack that is deleted and made again is another, and the text of who reads it is the same."""
+    from_it, reader = f"{stack_name}-from", f"{stack_name}-reader"
+    reads = {"Fn::GetStackOutput": {"StackName": from_it, "OutputName": "Name"}}
+    texts = {
+        from_it: json.dumps({
+            "Resources": {"B": {"Type": "AWS::S3::Bucket"}}, "Outputs": {"Name": {"Value": {"Ref": "B"}}}
+        }),
+        reader: json.dumps({"Resources": {"P": parameter(reads), "Q": parameter("x")}}),
+    }  # fmt: skip
+
+    def makes(name: str) -> str:
+        cfn.create_stack(StackName=name, TemplateBody=texts[name])
+        assert settled(cfn, name) == "CREATE_COMPLETE"
+        (first, *_) = cfn.list_stack_resources(StackName=name)["StackResourceSummaries"]
+        return str(first["PhysicalResourceId"])
+
+    before, held = makes(from_it), makes(reader)
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        cfn.update_stack(StackName=reader, TemplateBody=texts[reader])
+    cfn.delete_stack(StackName=from_it)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=from_it, WaiterConfig={"Delay": 1})
+    after = makes(from_it)
+    assert read(local_aws, held) == before != after
+    change = {"StackName": reader, "ChangeSetName": "c", "TemplateBody": texts[reader]}
+    cfn.create_change_set(**change)
+    found = cfn.describe_change_set(StackName=reader, ChangeSetName="c")
+    assert [each["ResourceChange"]["LogicalResourceId"] for each in found["Changes"]] == ["P"]
+    cfn.execute_change_set(StackName=reader, ChangeSetName="c")
+    assert settled(cfn, reader) == "UPDATE_COMPLETE"
+    assert read(local_aws, held) == after
+    cfn.create_change_set(**change)
+    assert "didn't contain changes" in cfn.describe_change_set(StackName=reader, ChangeSetName="c")["StatusReason"]
+
+
 def test_a_secret_parameter_is_shown_to_nobody_and_kept_for_the_next_update(cfn: Any, stack_name: str) -> None:
     text, given = body(NoEcho=True), [{"ParameterKey": "V", "ParameterValue": "secret"}]
     cfn.create_change_set(

@@ -77,6 +77,22 @@ def test_the_cdk_cli_is_run_in_the_project_and_its_status_is_ours(
     assert (said["cwd"], said["node"]) == (str(shop), str(account_deploying.NODE))
 
 
+@pytest.mark.parametrize("what", ["outdated", "lacking"])
+def test_stacks_that_read_from_one_that_is_made_anew_are_not_passed_over(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    stand_in(shop, "cdk")
+    monkeypatch.setattr(account_deploying, what, lambda _: {"shop-prod-ingestion"})
+    assert deploy(shop) == 0
+    assert json.loads((shop.parent / "said").read_text())["arguments"] == [
+        "deploy",
+        "--all",
+        "-c",
+        "env=prod",
+        "--force",
+    ]
+
+
 def test_contracts_elsewhere_are_passed_on_and_a_dry_run_is_a_diff(shop: Path) -> None:
     stand_in(shop, "cdk")
     assert deploy(shop, dry_run=True, contracts="contracts/gold") == 0

@@ -16,6 +16,7 @@ from localaws.server import LocalAws
 from sluice.cli import deployment, forgetting
 from sluice.cli.change_sets import deployed_template, discard, execute, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks, write_zip
+from sluice.cli.outdated import lacking, outdated
 from sluice.errors import CommandError
 
 pytestmark = pytest.mark.slow
@@ -183,3 +184,41 @@ def counted(said: str) -> tuple[int, int]:
     found = re.search(r"forgets (\d+) tables? and (\d+) objects?", said)
     assert found, said
     return int(found[1]), int(found[2])
+
+
+def test_a_stack_that_reads_from_one_that_was_made_anew_is_updated_though_its_text_is_the_same(
+    local_aws: LocalAws, tmp_path: Path
+) -> None:
+    source, reader = (Declared(tmp_path / name, f"{name}-{uuid.uuid4().hex[:8]}") for name in ("source", "reader"))
+    for each in (source, reader):
+        each.folder.mkdir()
+    made = source.stacks(B={"Type": "AWS::S3::Bucket"})
+    template = json.loads((source.folder / "t.json").read_text())
+    template["Outputs"]["Bucket"] = {"Value": {"Ref": "B"}}
+    (source.folder / "t.json").write_text(json.dumps(template))
+    reads = {"Fn::GetStackOutput": {"StackName": source.name, "OutputName": "Bucket"}}
+    both = [*made, *reader.stacks(P={"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": reads}})]
+    cfn, ssm = local_aws.context.client("cloudformation"), local_aws.context.client("ssm")
+
+    def deploys() -> list[str]:
+        changes = prepare(both)
+        for change in changes:
+            execute(change, lambda line: None)
+        return [change.stack.name for change in changes]
+
+    def held() -> str:
+        (resource,) = cfn.list_stack_resources(StackName=reader.name)["StackResourceSummaries"]
+        return str(ssm.get_parameter(Name=resource["PhysicalResourceId"])["Parameter"]["Value"])
+
+    assert (deploys(), deploys()) == ([source.name, reader.name], [])
+    before = held()
+    assert outdated(both) == lacking(both) == set()
+    cfn.delete_stack(StackName=source.name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=source.name, WaiterConfig={"Delay": 1})
+    assert (outdated(both), lacking(both)) == (set(), {reader.name})
+    assert deploys() == [source.name]
+    assert (outdated(both), lacking(both)) == ({reader.name}, set())
+    assert deploys() == [reader.name]
+    assert held() != before
+    assert held() in {each["Name"] for each in local_aws.context.client("s3").list_buckets()["Buckets"]}
+    assert deploys() == []
