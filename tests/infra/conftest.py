@@ -66,16 +66,26 @@ def prod(clouds: dict[str, Cloud]) -> Cloud:
 def peopled(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The stacks with their real layer, in which silver.clicks has a private column, with what producers delivered.
 
-    All that can be encrypted is so with the deployment's own key: each role works with it.
-
     It ends with its module: a process has one local AWS at a time, and other modules of this folder start their own.
     """
+    yield from deployed_anew(project, bundle, tmp_path_factory, customer_key=False)
+
+
+@pytest.fixture(scope="module")
+def encrypted(project: Project, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The same, with all that can be encrypted by the deployment's own key."""
+    yield from deployed_anew(project, bundle, tmp_path_factory, customer_key=True)
+
+
+def deployed_anew(
+    project: Project, bundle: Bundle, folders: pytest.TempPathFactory, *, customer_key: bool
+) -> Iterator[Deployed]:
     CACHE.mkdir(parents=True, exist_ok=True)
     real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)
     producers = {"orders": (), "clicks": (), "readings": (FOREIGN,)}
-    environment = replace(ENVIRONMENTS["dev"], producers=producers, customer_key=True)
-    cloud = synthesize(environment, hidden(project, "session_id"), real, tmp_path_factory.mktemp("assembly"))
-    with LocalAws.start(scratch=tmp_path_factory.mktemp("aws")) as running:
+    environment = replace(ENVIRONMENTS["dev"], producers=producers, customer_key=customer_key)
+    cloud = synthesize(environment, hidden(project, "session_id"), real, folders.mktemp("assembly"))
+    with LocalAws.start(scratch=folders.mktemp("aws")) as running:
         outputs = running.deploy(cloud.folder)
         deployed = Deployed(running, {name: value for stack in outputs.values() for name, value in stack.items()})
         # What it takes up each minute is taken up by people here.

@@ -51,22 +51,22 @@ def delivers(deployed: Deployed, number: int) -> None:
     assert f"orders/{number}.ndjson.gz" in entries
 
 
-def test_all_is_encrypted_and_what_is_delivered_arrives(peopled: Deployed) -> None:
-    found = keys(peopled)
+def test_all_is_encrypted_and_what_is_delivered_arrives(encrypted: Deployed) -> None:
+    found = keys(encrypted)
     assert len(found) > 20
-    assert set(found.values()) == {own(peopled)}
-    delivers(peopled, 100)
+    assert set(found.values()) == {own(encrypted)}
+    delivers(encrypted, 100)
 
 
 def test_it_is_turned_off_and_on_again_with_what_is_there(
-    peopled: Deployed, project: Project, bundle: Bundle, tmp_path: Path
+    encrypted: Deployed, project: Project, bundle: Bundle, tmp_path: Path
 ) -> None:
     real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)
     dev = replace(ENVIRONMENTS["dev"], producers={"orders": (), "clicks": (), "readings": ()})
     for number, on in enumerate([False, True]):
         environment = replace(dev, customer_key=on)
         cloud = synthesize(environment, hidden(project, "session_id"), real, tmp_path / str(number))
-        peopled.aws.deploy(cloud.folder)
-        assert (own(peopled) in keys(peopled).values()) is on
-        delivers(peopled, 200 + number)
-    assert set(keys(peopled).values()) == {own(peopled)}
+        encrypted.aws.deploy(cloud.folder)
+        assert (own(encrypted) in keys(encrypted).values()) is on
+        delivers(encrypted, 200 + number)
+    assert set(keys(encrypted).values()) == {own(encrypted)}
