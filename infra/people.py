@@ -36,6 +36,8 @@ _POLICY_CHARACTERS, _MOST_POLICIES = 5_800, 10
 _PARTS = ("storage", "ingestion", "processing", "recovery", "serving")
 #: What a query takes of Athena, in the workgroup for people.
 _QUERY = ("StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults", "GetWorkGroup")
+#: How clients list what there is; of databases and tables they are told of those alone that the role may have of Glue.
+_BROWSE = ("GetDataCatalog", "ListDatabases", "GetDatabase", "ListTableMetadata", "GetTableMetadata")
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class People:
         results = self.storage.results
         group = self._arn("athena", f"workgroup/{self.group.name}")
         grants.allow(role, [f"athena:{action}" for action in _QUERY], [group])
+        grants.allow(role, [f"athena:{each}" for each in _BROWSE], [self._arn("athena", "datacatalog/AwsDataCatalog")])
         grants.allow(role, ["s3:GetBucketLocation"], [results.bucket_arn])
         own = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
         grants.allow(role, own, [results.arn_for_objects(OWN_RESULTS)])

@@ -22,14 +22,14 @@ _CATALOG: Final = "AwsDataCatalog"
 
 def get_database(self: Any) -> str:
     """Answer GetDatabase from the Glue catalog."""
-    may(self, "glue:GetDatabase", *arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
+    _may(self, "glue:GetDatabase", *arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     with _asked(self):
         return json.dumps({"Database": _database(_glue(self).get_database(self._get_param("DatabaseName")))})
 
 
 def list_databases(self: Any) -> str:
     """Answer ListDatabases from the Glue catalog."""
-    may(self, "glue:GetDatabases", *arns(self, "catalog"))
+    _may(self, "glue:GetDatabases", *arns(self, "catalog"))
     actions = ("glue:GetDatabases", "glue:GetDatabase")
     with _asked(self):
         found = [_database(d) for d in _glue(self).get_databases() if shown(self, actions, f"database/{d.name}")]
@@ -39,7 +39,7 @@ def list_databases(self: Any) -> str:
 def get_table_metadata(self: Any) -> str:
     """Answer GetTableMetadata from the Glue catalog."""
     database, name = self._get_param("DatabaseName"), self._get_param("TableName")
-    may(self, "glue:GetTable", *arns(self, "catalog", f"database/{database}", f"table/{database}/{name}"))
+    _may(self, "glue:GetTable", *arns(self, "catalog", f"database/{database}", f"table/{database}/{name}"))
     with _asked(self):
         table = _glue(self).get_table(database, name)
     return json.dumps({"TableMetadata": _table(table.as_dict())}, default=lambda moment: moment.timestamp())
@@ -47,7 +47,7 @@ def get_table_metadata(self: Any) -> str:
 
 def list_table_metadata(self: Any) -> str:
     """Answer ListTableMetadata from the Glue catalog."""
-    may(self, "glue:GetTables", *arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
+    _may(self, "glue:GetTables", *arns(self, "catalog", f"database/{self._get_param('DatabaseName')}"))
     with _asked(self):
         tables = _glue(self).get_tables(self._get_param("DatabaseName"), self._get_param("Expression"))
     actions, database = ("glue:GetTables", "glue:GetTable"), self._get_param("DatabaseName")
@@ -93,6 +93,20 @@ OPERATIONS = (
 )
 
 
+def _may(self: Any, action: str, *resources: str) -> None:
+    """Raise Glue's refusal as Athena passes it on, unless the caller has the permission itself."""
+    try:
+        may(self, action, *resources)
+    except InvalidRequest as refused:
+        raise MetadataFailed(f"{refused.message} {_service(400, 'AccessDeniedException')}") from None
+
+
+def _service(status: int, code: str) -> str:
+    """Return the AWS SDK's words for another service's error, by which PyAthena knows a table that is not there."""
+    about = f"Status Code: {status}; Error Code: {code}; Request ID: {uuid.uuid4()}; Proxy: null"
+    return f"(Service: AmazonDataCatalog; {about})"
+
+
 @contextmanager
 def _asked(self: Any) -> Iterator[None]:
     """Pass on the catalog's own errors as Athena does; raise MetadataFailed for a catalog that is not there, too."""
@@ -102,9 +116,7 @@ def _asked(self: Any) -> Iterator[None]:
     try:
         yield
     except JsonRESTError as error:
-        # In the AWS SDK's words for another service's error, by which PyAthena knows a table that is not there.
-        about = f"Status Code: {error.code}; Error Code: {error.error_type}; Request ID: {uuid.uuid4()}; Proxy: null"
-        raise MetadataFailed(f"{error.message} (Service: AmazonDataCatalog; {about})") from None
+        raise MetadataFailed(f"{error.message} {_service(error.code, error.error_type)}") from None
 
 
 def _glue(self: Any) -> Any:

@@ -14,6 +14,8 @@ from moto.glue.models import GlueBackend
 from moto.glue.responses import GlueResponse
 
 from localaws.context import Context
+from localaws.gateway.callers import session_of
+from localaws.iam.enforcement import would_allow
 from localaws.moto_patches import add, original, replace
 
 #: One lock for every catalog write: moto checks and then writes, and the server runs a thread per request.
@@ -31,8 +33,8 @@ class ConcurrentModificationException(JsonRESTError):
 
 def install(ctx: Context) -> None:
     """Give moto's Glue compare-and-set table updates, atomic creates and lower-case names."""
-    del ctx
     replace(GlueResponse, "update_table", _update_table)
+    replace(GlueResponse, "get_tables", _tables_shown(ctx, original(GlueResponse, "get_tables")))
     add(GlueBackend, "rename_table", _rename_table)
     for name in ("get_database", "get_table"):
         replace(GlueBackend, name, _named(original(GlueBackend, name)))
@@ -40,6 +42,27 @@ def install(ctx: Context) -> None:
         replace(GlueBackend, name, _serial(_named(original(GlueBackend, name))))
     replace(GlueBackend, "create_table", _serial(_create_table(original(GlueBackend, "create_table"))))
     replace(GlueBackend, "create_partition", _serial(original(GlueBackend, "create_partition")))
+
+
+def _tables_shown(ctx: Context, motos: Callable[[Any], ActionResult]) -> Callable[[Any], ActionResult]:
+    """Return GetTables with those tables alone that its caller has leave for.
+
+    https://docs.aws.amazon.com/glue/latest/dg/glue-policy-examples-iam.html
+    """
+
+    @functools.wraps(motos)
+    def get_tables(self: Any) -> ActionResult:
+        answer = motos(self)
+        call = getattr(self, "localaws_call", None)
+        caller = session_of(call.access_key) if call is not None else None
+        if caller is None:
+            return answer
+        begins = f"arn:aws:glue:{self.region}:{self.current_account}:table/{self.parameters.get('DatabaseName')}/"
+        listed = answer.result["TableList"]  # type: ignore[index]
+        shown = [each for each in listed if would_allow(ctx, caller, "glue:GetTables", begins + each["Name"])]
+        return ActionResult({"TableList": shown})
+
+    return get_tables
 
 
 def _rename_table(self: Any, old: tuple[str, str], new: tuple[str, str]) -> None:

@@ -90,6 +90,8 @@ def _glue(arn: Arns, action: str, given: Mapping[str, Any]) -> _Found:
         found += [arn("glue", f"database/{name}") for name in databases]
     elif action in {"GetDatabases", "SearchTables"}:
         found.append(arn("glue", "database/*"))
+    if action == "GetTables":  # tables without leave are left out of the answer: see localaws.glue.catalog
+        return found
     if database and ("Table" in action or "Partition" in action or "Column" in action):
         tables = (
             given.get("TablesToDelete")

@@ -32,6 +32,8 @@ _STEPS = {
     "SCHEMA_NOT_FOUND": "mend the query; `sluice query 'SHOW DATABASES'` lists the databases.",
     "TABLE_NOT_FOUND": "mend the query; `sluice query 'SHOW TABLES IN gold'` lists a database's tables.",
     "COLUMN_NOT_FOUND": "mend the query; `sluice query 'DESCRIBE gold.TABLE'` lists a table's columns.",
+    "PERMISSION_DENIED": "see in `sluice query 'SHOW TABLES IN gold'` what this role may ask of (a table that is not "
+    "there is told so, too), or take a role that may: docs/how-to/people.md.",
 }
 _WHOLE = ("tinyint", "smallint", "integer", "int", "bigint")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")

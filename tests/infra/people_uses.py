@@ -55,6 +55,10 @@ _ASK = {
         "athena", "StartQueryExecution StopQueryExecution GetQueryExecution GetQueryResults GetWorkGroup",
         f"arn:aws:athena:{_AT}:workgroup/sluice-{{environment}}-people",
     ),
+    *_each(
+        "athena", "GetDataCatalog ListDatabases GetDatabase ListTableMetadata GetTableMetadata",
+        f"arn:aws:athena:{_AT}:datacatalog/AwsDataCatalog",
+    ),
     # Athena asks for the catalog's own database, where the results' bucket is, and writes them in parts.
     *_each("glue", "GetDatabase", f"arn:aws:glue:{_AT}:catalog", f"arn:aws:glue:{_AT}:database/default"),
     *_each("s3", "GetBucketLocation", "arn:aws:s3:::Results"),

@@ -159,11 +159,15 @@ def test_glue_and_icebergs_interface_tell_an_analyst_of_no_closed_table(analyst:
         assert analyst.told("glue.get_table_versions", DatabaseName=database, TableName=table) in DENIED
         assert analyst.told("glue.get_partitions", DatabaseName=database, TableName=table) in DENIED
         given = {"CatalogName": "AwsDataCatalog", "DatabaseName": database, "TableName": table}
-        assert analyst.told("athena.get_table_metadata", **given) in DENIED
+        assert analyst.told("athena.get_table_metadata", **given) == "MetadataException"
         with pytest.raises((ForbiddenError, NoSuchTableError, RESTError)):
             rest(analyst).load_table(f"{database}.{table}")
-    for database in ("silver", "bronze"):
-        assert analyst.told("glue.get_tables", DatabaseName=database) in DENIED
+    assert analyst.told("glue.get_tables", DatabaseName="bronze") in DENIED
+    assert [each["Name"] for each in analyst("glue").get_tables(DatabaseName="silver")["TableList"]] == ["orders"]
+    catalog = {"CatalogName": "AwsDataCatalog"}
+    listed = [each["Name"] for each in analyst("athena").list_databases(**catalog)["DatabaseList"]]
+    assert sorted(listed) == ["gold", "silver"]
+    assert analyst.told("athena.list_table_metadata", **catalog, DatabaseName="bronze") == "MetadataException"
     assert analyst.told("glue.search_tables") in DENIED
     moved = {"Name": "orders", "Parameters": {"metadata_location": "s3://elsewhere/x"}}
     assert analyst.told("glue.update_table", DatabaseName="silver", TableInput=moved) in DENIED

@@ -30,6 +30,19 @@ def as_athena_does(person: Person) -> None:
         person("glue").get_database(Name="default")
 
 
+def browses(person: Person, database: str, *tables: str) -> None:
+    """List what there is as clients do: of tables those alone that the role may ask of."""
+    athena, catalog = person("athena"), {"CatalogName": "AwsDataCatalog"}
+    assert athena.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]["Type"] == "GLUE"
+    assert database in [each["Name"] for each in athena.list_databases(**catalog)["DatabaseList"]]
+    assert athena.get_database(**catalog, DatabaseName=database)["Database"]["Name"] == database
+    listed = athena.list_table_metadata(**catalog, DatabaseName=database)["TableMetadataList"]
+    assert tuple(sorted(each["Name"] for each in listed)) == tables
+    assert athena.get_table_metadata(**catalog, DatabaseName=database, TableName=tables[0])["TableMetadata"]["Columns"]
+    found = person("glue").get_tables(DatabaseName=database)["TableList"]
+    assert tuple(sorted(each["Name"] for each in found)) == tables
+
+
 def all_used(person: Person) -> None:
     assert [each for each in person.unused() if each[0] not in FILTERED] == []
 
@@ -95,6 +108,7 @@ def test_an_analyst_asks_of_what_is_open(peopled: Deployed) -> None:
     group = peopled.outputs["PeopleWorkGroupName"]
     assert analyst("athena").get_work_group(WorkGroup=group)["WorkGroup"]["State"] == "ENABLED"
     as_athena_does(analyst)
+    browses(analyst, "silver", "orders")
     for database in ("silver", "gold"):
         assert analyst("glue").get_database(Name=database)["Database"]["Name"] == database
     # What is cancelled, and a result in parts, as large ones are written.
@@ -179,6 +193,11 @@ def test_a_steward_looks_at_quarantine_tries_again_gives_up_and_retracts(peopled
     assert steward.did("query", "SELECT reason FROM quarantine.orders").split() == ["reason", "pattern_mismatch"]
     assert SECRET in steward.query("SELECT * FROM quarantine.orders")
     assert "orders" in steward.did("query", "SHOW TABLES IN quarantine").split()
+    browses(
+        steward,
+        "quarantine",
+        *sorted(each.removeprefix("quarantine.") for each in peopled.tables() if each.startswith("quarantine.")),
+    )
     assert steward("glue").get_database(Name="quarantine")["Database"]["Name"] == "quarantine"
     peopled.admin("s3").put_object(Bucket=peopled.lake, Key="records/orders/long", Body=b"a long record")
     assert steward("s3").get_object(Bucket=peopled.lake, Key="records/orders/long")["Body"].read() == b"a long record"
