@@ -242,6 +242,8 @@ def _in_order(value: exp.Expr, *, below: bool) -> exp.Expr:
 
 def contains(node: Any) -> exp.Expr:
     """Return ``contains``, by which no NaN is found; what a NULL inside of an element leaves open is an error."""
+    if _is_empty(node.this):
+        return _unless_null(node.expression, exp.false())
     if _of_others(node):
         return _sought(node, "athena_found")
     values: exp.Expr = node.this.copy()
@@ -254,6 +256,8 @@ def contains(node: Any) -> exp.Expr:
 
 def position(node: Any) -> exp.Expr:
     """Return ``array_position``: 0 of a value that is not there, as NaN never is."""
+    if _is_empty(node.this):
+        return _unless_null(node.expression, _number(0))
     if _of_others(node):
         return _sought(node, "athena_place")
     maybe_nan = of_floats(node.this) and may_be_nan(node.expression)
@@ -267,12 +271,22 @@ def position(node: Any) -> exp.Expr:
     return once_if_heavy([node.this, node.expression], made)
 
 
+def _is_empty(values: Any) -> bool:
+    return isinstance(values, exp.Array) and not values.expressions
+
+
+def _unless_null(value: Any, found: exp.Expr) -> exp.Expr:
+    there = value.copy().is_(exp.null()).not_()
+    return exp.Case(ifs=[exp.If(this=there, true=found)], meta={DONE: True})
+
+
 def _of_others(node: Any) -> bool:
     """Return whether a value that holds others is sought in an array; raise if only one of them is known to."""
     element = types.element_of(node.this.type)
     held = element is not None and element.this in _NESTED
     if held != holds_others(node.expression) and not isinstance(node.expression, exp.Null):
-        raise not_supported(f"{node.key} of values whose types cannot be derived")
+        name = "contains" if isinstance(node, exp.ArrayContains) else "array_position"
+        raise not_supported(f"{name} of values whose types cannot be derived")
     return held and holds_others(node.expression)
 
 

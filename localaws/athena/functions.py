@@ -10,13 +10,15 @@ import zlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache, wraps
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote, unquote_plus, urlsplit
 
 import re2
 
-from localaws.athena import formats
+from localaws.athena import formats, plain_functions
 from localaws.athena.macros import MACROS
+from localaws.athena.plain_functions import DUCKDB, PLAIN
 from localaws.athena.text_functions import PYTHON
 
 
@@ -122,6 +124,11 @@ def _json_array_length(text: str) -> int | None:
     return len(value) if isinstance(value, list) else None
 
 
+def _json_size(text: str, path: str) -> int | None:
+    value = _json_value(text, path)
+    return None if value is None else len(value) if isinstance(value, dict | list) else 0
+
+
 #: Syntax of Java's regular expressions that RE2 lacks, each with its name.
 _ONLY_JAVA = (
     (re.compile(r"\\[1-9]|\\k<"), "a backreference"),
@@ -225,6 +232,17 @@ def _regexp_split(text: str, pattern: str) -> list[str]:
     return [*parts, text[before:]]
 
 
+def _regexp_position(text: str, pattern: str, start: int, occurrence: int) -> int:
+    if start < 1:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: start position cannot be smaller than 1")
+    if occurrence < 1:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: occurrence cannot be smaller than 1")
+    if start > len(text):
+        return -1
+    places = (found.start() + 1 for found in _pattern(pattern).finditer(text, start - 1))
+    return next(islice(places, occurrence - 1, None), -1)
+
+
 def _hamming_distance(one: str, other: str) -> int:
     if len(one) != len(other):
         raise ValueError("INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance must have the same length")
@@ -267,6 +285,13 @@ def _words(text: str, separator: str) -> list[str]:
 _TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
 _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     **PYTHON,
+    **{
+        name: (each.function, [DUCKDB[letter] for letter in each.takes], DUCKDB[each.gives])
+        for name, each in PLAIN.items()
+    },  # fmt: skip
+    "normalize": (plain_functions.normalize, [_TEXT, _TEXT], _TEXT),
+    "json_size": (_json_size, [_TEXT, _TEXT], "BIGINT"),
+    "regexp_position": (_regexp_position, [_TEXT, _TEXT, "BIGINT", "BIGINT"], "INTEGER"),
     "double_text": (formats.double_text, ["DOUBLE"], _TEXT),
     "real_text": (formats.real_text, ["FLOAT"], _TEXT),
     "timestamp_text": (formats.timestamp_text, [_MOMENT, "INTEGER"], _TEXT),

@@ -137,6 +137,31 @@ _WRITTEN = (
          WHEN list_filter(numbers, lambda x: x IN (1, 2))[1] = 2 THEN CAST('NOT_SUPPORTED: array_position does not'
            || ' support arrays with elements that are null or contain null' AS BIGINT)
          WHEN numbers IS NOT NULL THEN coalesce(list_position(numbers, 1), 0) END""",
+    """CREATE MACRO athena_contains_sequence(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN
+         len(b) = 0 OR list_contains(list_transform(range(0, len(a) - len(b) + 1),
+           lambda i: a[i + 1:i + len(b)] IS NOT DISTINCT FROM b), true) END""",
+    """CREATE MACRO athena_trim_array(a, n) AS a[1:len(a) - CASE
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: size must not be negative: ' || n AS BIGINT)
+         WHEN n > len(a) THEN CAST('INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality ' || len(a)
+           || ': ' || n AS BIGINT)
+         ELSE n END]""",
+    """CREATE MACRO athena_ngrams(a, n) AS CASE
+         WHEN n <= 0 THEN [[a[CAST('INVALID_FUNCTION_ARGUMENT: N must be positive' AS BIGINT)]]]
+         WHEN len(a) <= n THEN [a]
+         ELSE list_transform(range(0, len(a) - n + 1), lambda i: a[i + 1:i + n]) END""",
+    """CREATE MACRO athena_array_histogram(a) AS map(list_filter(list_distinct(a), lambda x: x IS NOT NULL),
+         list_transform(list_filter(list_distinct(a), lambda x: x IS NOT NULL),
+           lambda x: len(list_filter(a, lambda y: y = x))))""",
+    """CREATE MACRO athena_most_frequent(h, n) AS CASE WHEN h IS NOT NULL THEN map_from_entries(list_transform(
+         list_sort(list_transform(map_entries(h), lambda e: row(-CAST(e.value AS BIGINT), e.key)))[1:n],
+         lambda p: row(struct_extract(p, 2), -struct_extract(p, 1)))) END""",
+    """CREATE MACRO athena_cosine_similarity(a, b) AS CASE
+         WHEN list_contains(list_transform(list_concat(map_values(a), map_values(b)), lambda x: x IS NULL), true)
+         THEN NULL ELSE
+         coalesce(list_sum(list_transform(map_keys(a),
+           lambda k: map_extract(a, k)[1] * coalesce(map_extract(b, k)[1], 0))), CAST(0 AS DOUBLE))
+         / (sqrt(list_sum(list_transform(map_values(a), lambda x: x * x)))
+            * sqrt(list_sum(list_transform(map_values(b), lambda x: x * x)))) END""",
     """CREATE MACRO athena_array_max(a) AS CASE WHEN list_count(a) = len(a) THEN list_max(a) END""",
     """CREATE MACRO athena_array_min(a) AS CASE WHEN list_count(a) = len(a) THEN list_min(a) END""",
     """CREATE MACRO athena_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)""",

@@ -29,6 +29,7 @@ from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
 from localaws.athena.rewrite_texts import TEXT_NODES, json_query
+from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -163,10 +164,21 @@ def _typeof(node: Any) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=some, true=name)])
 
 
+def _positive(count: Any, node: Any) -> exp.Expr:
+    if not (isinstance(count, exp.Literal) and count.is_int):
+        raise not_supported(f"{node.meta[CALL][0]} with a number of rows that is not written there")
+    if int(count.name) <= 0:
+        told = f"third argument of {node.meta[CALL][0]} must be a positive integer"
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", told)
+    return count.copy()
+
+
 def _by(name: str) -> Rule:
     def rule(node: Any) -> exp.Expr:
-        if node.args.get("count"):
-            raise not_supported(f"{name} with a number of rows")
+        count = node.args.get("count")
+        if count is not None:
+            return call(f"{name.removesuffix('_null')}_nulls_last", node.this.copy(), node.expression.copy(),
+                        _positive(count, node))  # fmt: skip
         return call(name, node.this.copy(), node.expression.copy())
 
     return rule
@@ -263,8 +275,10 @@ def _date(node: Any) -> exp.Expr:
 
 
 def _truncate(node: Any) -> exp.Expr:
+    if kind_of(node.this) == DType.DECIMAL:
+        return cast(call("trunc", node.this.copy()), node.type)
     if node.args.get("decimals") is not None or kind_of(node.this) not in types.FLOATS:
-        raise not_supported("truncate other than of a double to a whole number")
+        raise not_supported("truncate other than of a double or decimal to a whole number")
     return call("trunc", node.this.copy())
 
 
@@ -352,6 +366,13 @@ _RULES: dict[type, Rule] = {
     exp.Date: _date,
     exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
     exp.CurrentTimestamp: lambda node: call("athena_now"),
+    exp.CurrentTimezone: lambda node: exp.Literal.string("UTC"),
+    exp.Kurtosis: lambda node: call("kurtosis", cast(node.this.copy(), DType.DOUBLE)),
+    exp.Normalize: lambda n: call(
+        "athena_normalize",
+        n.this.copy(),
+        exp.Literal.string(n.args["form"].name.upper() if n.args.get("form") else "NFC"),
+    ),
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),
     exp.GenerateSeries: sequence,
     exp.GroupConcat: _listagg,

@@ -22,6 +22,8 @@ _SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-+ 0,(#]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])
 _MOST_FORMATTED = 100_000
 #: The exponent of a double is no greater.
 _MOST_DIGITS = 400
+#: No whole number is as large.
+_LARGEST: Final = Decimal(10) ** 25
 
 
 def _bad(text: str) -> ValueError:
@@ -151,19 +153,28 @@ def json_exists(text: str, path: str) -> bool:
     return bool(_items(text, path))
 
 
-def json_value(text: str, path: str) -> str | None:
-    """Return the one plain value that a path leads to, None for none, for several, and for an array or object."""
-    return _scalar(_items(text, path))
+def json_value(text: str, path: str, whole: bool) -> str | None:
+    """Return the one plain value that a path leads to, None for none, for several, and for an array or object.
+
+    ``whole`` says that it is read as a whole number, to which a number with a fraction is rounded.
+    """
+    return _scalar(_items(text, path), whole)
 
 
-def _scalar(items: list[Any] | None) -> str | None:
+def _scalar(items: list[Any] | None, whole: bool) -> str | None:
     if items is None or len(items) != 1 or items[0] is None or isinstance(items[0], dict | list):
         return None
-    return items[0] if isinstance(items[0], str) else _json(items[0])
+    value = items[0]
+    if whole and isinstance(value, Decimal):
+        return str(value.quantize(Decimal(1), ROUND_HALF_UP)) if abs(value) < _LARGEST else None
+    return value if isinstance(value, str) else _json(value)
 
 
-def json_outcome(text: str, path: str, empty_fails: bool, error_fails: bool) -> list[str | None]:
-    """Return what a path leads to, and its value: one plain ``value``, or NULL; nothing, ``empty``; or an ``error``."""
+def json_outcome(text: str, path: str, empty_fails: bool, error_fails: bool, whole: bool) -> list[str | None]:
+    """Return what a path leads to, and its value: one plain ``value``, or NULL; nothing, ``empty``; or an ``error``.
+
+    ``whole`` is as of ``json_value``.
+    """
     items = _items(text, path)
     if items is not None and not items:
         if empty_fails:
@@ -173,7 +184,7 @@ def json_outcome(text: str, path: str, empty_fails: bool, error_fails: bool) -> 
         if error_fails:
             raise ValueError(f"JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON by {path!r}")
         return ["error", None]
-    return ["value", _scalar(items)]
+    return ["value", _scalar(items, whole)]
 
 
 def json_query(text: str, path: str, wrapper: str) -> str | None:
@@ -388,9 +399,9 @@ PYTHON: Final[dict[str, tuple[Callable[..., Any], list[str], str]]] = {
     "from_base": (from_base, [_TEXT, "BIGINT"], "BIGINT"),
     "strpos": (strpos, [_TEXT, _TEXT, "BIGINT"], "BIGINT"),
     "json_exists": (json_exists, [_TEXT, _TEXT], "BOOLEAN"),
-    "json_value": (json_value, [_TEXT, _TEXT], _TEXT),
+    "json_value": (json_value, [_TEXT, _TEXT, "BOOLEAN"], _TEXT),
     "json_object": (json_object, ["VARCHAR[]", "VARCHAR[]", "BOOLEAN"], _TEXT),
-    "json_outcome": (json_outcome, [_TEXT, _TEXT, "BOOLEAN", "BOOLEAN"], "VARCHAR[]"),
+    "json_outcome": (json_outcome, [_TEXT, _TEXT, "BOOLEAN", "BOOLEAN", "BOOLEAN"], "VARCHAR[]"),
     "json_query": (json_query, [_TEXT, _TEXT, _TEXT], _TEXT),
     "json_array_contains": (json_array_contains, [_TEXT, _TEXT], "BOOLEAN"),
     "json_array_get": (json_array_get, [_TEXT, "BIGINT"], _TEXT),
