@@ -36,7 +36,9 @@ def rules() -> dict[Any, Any]:
         exp.Abs: _same,
         exp.Min: _of_several,
         exp.Max: _of_several,
-        exp.ArgMin: _same,
+        exp.ArgMax: _by,
+        exp.ArgMin: _by,
+        exp.Trunc: _truncated,
         exp.AnyValue: _same,
         exp.Filter: _same,
         exp.Window: _same,
@@ -85,15 +87,12 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseAndAgg, exp.BitwiseOrAgg):
         own[kind] = _returns(DType.BIGINT)
-    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.RegrSlope, exp.RegrIntercept):
+    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.Kurtosis, exp.RegrSlope, exp.RegrIntercept):
         own[kind] = _returns(DType.DOUBLE)
     own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
     own[exp.Rand] = _random
     own[exp.JSONObject] = own[exp.JSONArray] = _returns(DType.VARCHAR)
     own[exp.Format] = own[exp.Normalize] = own[exp.CurrentTimezone] = _returns(DType.VARCHAR)
-    own[exp.Kurtosis] = _returns(DType.DOUBLE)
-    own[exp.ArgMax] = own[exp.ArgMin] = _by
-    own[exp.Trunc] = _truncated
     own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
     own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
     own[exp.JSONValue] = lambda s, e: s._set_type(e, e.args.get("returning") or DType.VARCHAR)
@@ -389,9 +388,8 @@ def _by(self: Any, node: Any) -> None:
 
 def _truncated(self: Any, node: Any) -> None:
     kind = node.this.type
-    if kind is not None and kind.this == DType.DECIMAL:
-        precision, scale = types.as_decimal(kind) or (38, 0)
-        kind = types.decimal(max(1, precision - scale), 0)
+    if kind is not None and (found := types.as_decimal(kind)):
+        kind = types.decimal(max(1, found[0] - found[1]), 0)
     self._set_type(node, kind)
 
 

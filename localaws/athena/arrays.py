@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import equality
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import kind_of
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
+from localaws.athena.membership import of_floats
 from localaws.athena.rewrite_nested import field
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
@@ -64,6 +64,6 @@ def without(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``array_remove``, which NaN stays in."""
     name = fresh(node.expression)
     body: exp.Expr = exp.NullSafeNEQ(this=name.copy(), expression=node.expression.copy())
-    if equality.of_floats(node.this):
+    if of_floats(node.this):
         body = exp.or_(body, call("isnan", name.copy()))
     return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import zlib
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from urllib.parse import parse_qsl, quote_plus, unquote, unquote_plus, urlsplit
 import re2
 
 from localaws.athena import formats, plain_functions
+from localaws.athena.json_functions import JSON
 from localaws.athena.macros import MACROS
 from localaws.athena.plain_functions import DUCKDB, PLAIN
 from localaws.athena.text_functions import PYTHON
@@ -48,85 +48,6 @@ def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
             raise ValueError("NOT_SUPPORTED: JSON nested this deeply is not read by the local Athena") from None
 
     return call
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _json_value(text: str, path: str, number: Callable[[str], Any] | None = None) -> Any:
-    """Return the value at a path, None where there is none; numbers are made by ``number`` of their texts."""
-    try:
-        value = json.loads(text, parse_float=number, parse_int=number, parse_constant=_no_number)
-    except ValueError:
-        return None
-    for step in _json_steps(path):
-        if isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
-            value = value[step]
-        elif isinstance(value, dict) and str(step) in value:
-            value = value[str(step)]
-        else:
-            return None
-    return _JSON_NULL if value is None else value
-
-
-#: The null that is written in a text, where None says that nothing is there.
-_JSON_NULL = object()
-
-
-@lru_cache(maxsize=256)
-def _json_steps(path: str) -> tuple[str | int, ...]:
-    if not re.fullmatch(r"\$(\.[\w\-]+|\[\d+\]|\[\"[^\"]*\"\]|\['[^']*'\]|\.\"[^\"]*\")*", path):
-        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '{path}'")
-    steps: list[str | int] = []
-    for dotted, index, quoted in re.findall(r"\.([\w\-]+)|\[(\d+)\]|(?:\.|\[)[\"']([^\"']*)[\"']\]?", path):
-        steps.append(int(index) if index else dotted or quoted)
-    return tuple(steps)
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _json_varchar(text: str) -> str | None:
-    """Return a JSON value as ``CAST(json AS varchar)`` does: a text without its quotes, NULL for null."""
-    value = json.loads(text)
-    if isinstance(value, dict | list):
-        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to varchar")
-    if isinstance(value, float):
-        return formats.double_text(value)
-    return value if value is None or isinstance(value, str) else _json_text(value)
-
-
-def _json_extract_scalar(text: str, path: str) -> str | None:
-    value = _json_value(text, path, str)  # a number as it is written there
-    if value is None or value is _JSON_NULL or isinstance(value, dict | list):
-        return None
-    return value if isinstance(value, str) else _json_text(value)
-
-
-def _json_extract(text: str, path: str) -> str | None:
-    value = _json_value(text, path)
-    return None if value is None else "null" if value is _JSON_NULL else _json_text(value)
-
-
-def _json_parse(text: str) -> str:
-    try:
-        # Trino keeps what it has parsed with the keys of objects in order.
-        found = json.loads(text, parse_constant=_no_number)
-        return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    except ValueError:
-        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: '{text}'") from None
-
-
-def _json_array_length(text: str) -> int | None:
-    value = _json_value(text, "$")
-    return len(value) if isinstance(value, list) else None
-
-
-def _json_size(text: str, path: str) -> int | None:
-    value = _json_value(text, path)
-    return None if value is None else len(value) if isinstance(value, dict | list) else 0
 
 
 #: Syntax of Java's regular expressions that RE2 lacks, each with its name.
@@ -285,12 +206,12 @@ def _words(text: str, separator: str) -> list[str]:
 _TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
 _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     **PYTHON,
+    **JSON,
     **{
         name: (each.function, [DUCKDB[letter] for letter in each.takes], DUCKDB[each.gives])
         for name, each in PLAIN.items()
-    },  # fmt: skip
+    },
     "normalize": (plain_functions.normalize, [_TEXT, _TEXT], _TEXT),
-    "json_size": (_json_size, [_TEXT, _TEXT], "BIGINT"),
     "regexp_position": (_regexp_position, [_TEXT, _TEXT, "BIGINT", "BIGINT"], "INTEGER"),
     "double_text": (formats.double_text, ["DOUBLE"], _TEXT),
     "real_text": (formats.real_text, ["FLOAT"], _TEXT),
@@ -299,12 +220,6 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "date_format": (formats.date_format, [_MOMENT, _TEXT], _TEXT),
     "date_parse": (formats.date_parse, [_TEXT, _TEXT], _MOMENT),
     "from_utf8": (lambda data: data.decode("utf-8", "replace"), ["BLOB"], _TEXT),
-    "json_extract_scalar": (_json_extract_scalar, [_TEXT, _TEXT], _TEXT),
-    "json_extract": (_json_extract, [_TEXT, _TEXT], _TEXT),
-    "json_parse": (_json_parse, [_TEXT], _TEXT),
-    "json_array_length": (_json_array_length, [_TEXT], "BIGINT"),
-    "json_varchar": (_json_varchar, [_TEXT], _TEXT),
-    "json_string": (_json_text, [_TEXT], _TEXT),
     "regexp_like": (lambda text, pattern: bool(_pattern(pattern).search(text)), [_TEXT, _TEXT], "BOOLEAN"),
     "regexp_extract": (_regexp_extract, [_TEXT, _TEXT, "INTEGER"], _TEXT),
     "regexp_extract_all": (_regexp_extract_all, [_TEXT, _TEXT, "INTEGER"], "VARCHAR[]"),

@@ -80,11 +80,13 @@ class AthenaParser(_Counted, AthenaTrinoParser):
 
     # What is no more than a function of values has no node of its own, whatever other engines mean by its name.
     FUNCTIONS: ClassVar[dict[str, Any]] = {
-        name: made for name, made in AthenaTrinoParser.FUNCTIONS.items() if name.lower() not in PLAIN
+        **{name: made for name, made in AthenaTrinoParser.FUNCTIONS.items() if name.lower() not in PLAIN},
+        "MAX_BY": exp.ArgMax.from_arg_list,
+        "MIN_BY": exp.ArgMin.from_arg_list,
     }
 
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-        **AthenaTrinoParser.FUNCTION_PARSERS,
+        **{name: read for name, read in AthenaTrinoParser.FUNCTION_PARSERS.items() if name not in ("MAX_BY", "MIN_BY")},
         "JSON_ARRAY": lambda self: self._parse_json_array(),
     }
 

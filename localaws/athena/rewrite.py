@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import equality, zones
+from localaws.athena import membership, zones
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
-from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, equality_rule
+from localaws.athena.casts import cast_rule
+from localaws.athena.comparisons import branches_rule, comparison_rule, equality_rule
 from localaws.athena.dates import (
     date_add,
     date_diff,
@@ -164,22 +165,25 @@ def _typeof(node: Any) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=some, true=name)])
 
 
-def _positive(count: Any, node: Any) -> exp.Expr:
+def _of_several(name: str, node: Any) -> exp.Expr:
+    """Return ``max_by(x, y, n)`` or ``min_by(x, y, n)``: an array, without the rows that have no ``y``."""
+    count, called = node.args["count"], node.meta[CALL][0]
     if not (isinstance(count, exp.Literal) and count.is_int):
-        raise not_supported(f"{node.meta[CALL][0]} with a number of rows that is not written there")
+        raise not_supported(f"{called} with a number of rows that is not written there")
     if int(count.name) <= 0:
-        told = f"third argument of {node.meta[CALL][0]} must be a positive integer"
-        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", told)
-    return count.copy()
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"third argument of {called} must be a positive integer")
+    if isinstance(node.parent, exp.Filter | exp.Window):
+        raise not_supported(f"{called} with a number of rows, with FILTER or OVER")
+    made = call(f"{name}_nulls_last", node.this.copy(), node.expression.copy(), count.copy())
+    there = exp.Where(this=node.expression.copy().is_(exp.null()).not_())
+    return exp.Filter(this=made, expression=there, meta={DONE: True})
 
 
 def _by(name: str) -> Rule:
     def rule(node: Any) -> exp.Expr:
-        count = node.args.get("count")
-        if count is not None:
-            return call(f"{name.removesuffix('_null')}_nulls_last", node.this.copy(), node.expression.copy(),
-                        _positive(count, node))  # fmt: skip
-        return call(name, node.this.copy(), node.expression.copy())
+        if node.args.get("count") is not None:
+            return _of_several(name, node)
+        return call(f"{name}_null", node.this.copy(), node.expression.copy())
 
     return rule
 
@@ -275,7 +279,7 @@ def _date(node: Any) -> exp.Expr:
 
 
 def _truncate(node: Any) -> exp.Expr:
-    if kind_of(node.this) == DType.DECIMAL:
+    if kind_of(node.this) in (DType.DECIMAL, *types.INTEGERS):
         return cast(call("trunc", node.this.copy()), node.type)
     if node.args.get("decimals") is not None or kind_of(node.this) not in types.FLOATS:
         raise not_supported("truncate other than of a double or decimal to a whole number")
@@ -294,7 +298,7 @@ _RULES: dict[type, Rule] = {
     exp.Length: _length,
     exp.Typeof: _typeof,
     exp.Upper: lambda node: call("athena_upper", node.this.copy()),
-    exp.ArrayContains: equality.contains,
+    exp.ArrayContains: membership.contains,
     exp.Nullif: equality_rule,
     exp.ArrayMax: lambda node: call("athena_array_max", node.this.copy()),
     exp.ArrayMin: lambda node: call("athena_array_min", node.this.copy()),
@@ -336,15 +340,15 @@ _RULES: dict[type, Rule] = {
     ),
     exp.ApproxDistinct: lambda node: exp.Count(this=exp.Distinct(expressions=[node.this.copy()]), meta={DONE: True}),
     exp.ApproxQuantile: _quantile,
-    exp.ArgMax: _by("arg_max_null"),
-    exp.ArgMin: _by("arg_min_null"),
+    exp.ArgMax: _by("arg_max"),
+    exp.ArgMin: _by("arg_min"),
     exp.ArrayToString: join_array,
     exp.ArraySize: lambda n: cast(
         call("cardinality" if kind_of(n.this) == DType.MAP else "len", n.this.copy()), DType.BIGINT
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
     exp.ArraySort: lambda node: sorted_by(node) if node.expression else sort_array(node),
-    exp.ArrayPosition: lambda n: cast(equality.position(n), "BIGINT"),
+    exp.ArrayPosition: lambda n: cast(membership.position(n), "BIGINT"),
     exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
     exp.JSONExtract: lambda node: json_query(node) if node.args.get("json_query") else _JSON_EXTRACT(node),

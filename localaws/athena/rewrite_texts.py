@@ -9,9 +9,9 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.casts import cast_rule
-from localaws.athena.equality import once
 from localaws.athena.errors import not_supported
 from localaws.athena.json_casts import json_text
+from localaws.athena.once import once
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 

@@ -65,7 +65,9 @@ def with_zones(tree: exp.Expr) -> None:
             node.replace(exp.AtTimeZone(this=node.copy(), zone=zone))
         elif isinstance(node, exp.Cast) and node.to.this == DType.TIMESTAMPTZ and isinstance(node.this, exp.Literal):
             found = _WRITTEN.fullmatch(node.this.name)
-            if found is not None and _named(found[2]) != "UTC":
+            if found is not None and _named(found[2]) == "UTC":
+                node.this.replace(exp.Literal.string(f"{found[1]} UTC"))
+            elif found is not None:
                 _check_written(found[1], found[2])
                 local = exp.Cast(this=exp.Literal.string(found[1]), to=types.timestamp(_digits(found[1])))
                 node.replace(exp.Anonymous(this="with_timezone", expressions=[local, exp.Literal.string(found[2])]))
@@ -155,7 +157,7 @@ def _takes_local(parent: Any) -> bool:
 def _check(zone: str) -> None:
     if found := _OFFSET.fullmatch(zone):
         if int(found[3]) >= 60 or int(found[2]) * 60 + int(found[3]) > _FARTHEST:
-            raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Invalid offset: {zone}")
+            raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Time zone not supported: {zone}")
         return
     if zone not in zoneinfo.available_timezones():
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Time zone not supported: {zone}")
