@@ -44,7 +44,11 @@ def join_array(node: Any) -> exp.Expr:
         name = fresh(node.args["null"])
         body = call("coalesce", cast(name.copy(), DType.VARCHAR), node.args["null"].copy())
         values = call("list_transform", values, exp.Lambda(this=body, expressions=[name]))
-    return call("array_to_string", values, node.expression.copy())
+    joined = call("array_to_string", values, node.expression.copy())
+    if isinstance(node.expression, exp.Literal):
+        return joined
+    there = node.expression.copy().is_(exp.null()).not_()
+    return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
 
 
 def reduce(node: Any) -> exp.Expr:
@@ -63,7 +67,9 @@ def sort_array(node: Any) -> exp.Expr:
 def without(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``array_remove``, which NaN stays in."""
     name = fresh(node.expression)
+    there = node.expression.copy().is_(exp.null()).not_()
     body: exp.Expr = exp.NullSafeNEQ(this=name.copy(), expression=node.expression.copy())
     if of_floats(node.this):
         body = exp.or_(body, call("isnan", name.copy()))
-    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))
+    kept = call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))
+    return exp.Case(ifs=[exp.If(this=there, true=kept)], meta={DONE: True})

@@ -112,6 +112,9 @@ def mysql_pattern(pattern: Any) -> exp.Expr:
     raise not_supported("a date pattern that is not a literal")
 
 
+_MICROSECONDS = {"SECOND": 10**6, "MINUTE": 60 * 10**6, "HOUR": 3600 * 10**6, "DAY": 86400 * 10**6}
+
+
 def sequence(node: Any) -> exp.Expr:
     """Return the expression for ``sequence`` of numbers, dates or timestamps; the default step is one, up or down."""
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
@@ -129,9 +132,12 @@ def sequence(node: Any) -> exp.Expr:
         raise not_supported("sequence by this step", allowed="an interval that is written there")
     if step is None and kind_of(start) != DType.DATE:
         raise not_supported("sequence of timestamps without a step")
-    day, back = (exp.Interval(this=exp.Literal.string(n), unit=exp.var("DAY")) for n in ("1", "-1"))
-    moments = call("generate_series", start.copy(), end.copy(), step.copy() if step else _either(up, day, back))
-    return cast(moments, target)
+    if step is not None and unit != "DAY" and kind_of(start) == DType.DATE:
+        told = "sequence step must be a day interval if start and end values are dates"
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", told)
+    count = cast(step.this.copy(), DType.BIGINT) if step else exp.Paren(this=_either(up, _number(1), _number(-1)))
+    micros = exp.Mul(this=count, expression=_number(_MICROSECONDS[unit or "DAY"]), meta={DONE: True})
+    return cast(call("athena_moments", cast(start.copy(), "TIMESTAMP"), cast(end.copy(), "TIMESTAMP"), micros), target)
 
 
 def _number(value: int) -> exp.Expr:

@@ -175,14 +175,36 @@ def _crc32(data: bytes) -> int:
 
 
 def _from_base64(text: str) -> bytes:
+    bare = text if text.endswith("=") else text.ljust(-(-len(text) // 4) * 4, "=")  # padding may be left out
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(bare, validate=True)
     except ValueError:
         raise ValueError(f"INVALID_FUNCTION_ARGUMENT: '{text}' is no text in base 64") from None
 
 
+def _from_hex(text: str) -> bytes:
+    if len(text) % 2:
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: invalid input length {len(text)}")
+    if bad := re.search("[^0-9A-Fa-f]", text):
+        raise ValueError(f'INVALID_FUNCTION_ARGUMENT: not a hexadecimal digit: "{bad[0]}" = {ord(bad[0])}')
+    return bytes.fromhex(text)
+
+
 def _url_decode(text: str) -> str:
+    if bad := re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: no two hex digits behind the % at {bad.start() + 1} of '{text}'")
     return unquote_plus(text)
+
+
+def _levenshtein(one: str, other: str) -> int:
+    """Return how many characters are to be put in, taken out or changed to make one text of another."""
+    before = list(range(len(other) + 1))
+    for row, mine in enumerate(one, 1):
+        now = [row]
+        for column, theirs in enumerate(other, 1):
+            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (mine != theirs)))
+        before = now
+    return before[-1]
 
 
 def _split_to_map(text: str, entry: str, pair: str) -> dict[str, str]:
@@ -233,6 +255,8 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "regexp_split": (_regexp_split, [_TEXT, _TEXT], "VARCHAR[]"),
     "hamming_distance": (_hamming_distance, [_TEXT, _TEXT], "BIGINT"),
     "crc32": (_crc32, ["BLOB"], "BIGINT"),
+    "from_hex": (_from_hex, [_TEXT], "BLOB"),
+    "levenshtein": (_levenshtein, [_TEXT, _TEXT], "BIGINT"),
     "sha512": (lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
     "from_base64": (_from_base64, [_TEXT], "BLOB"),
     "url_extract_protocol": (_url(lambda u: u.scheme), [_TEXT], _TEXT),

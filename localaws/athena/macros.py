@@ -12,6 +12,8 @@ from localaws.athena.fresh import MARK
 
 #: Longer texts are refused: a query has 2 GB, and DuckDB does not release a half-built text.
 _PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
+         WHEN f = '' THEN CAST('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty' AS BIGINT)
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]' AS BIGINT)
          WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
            AS BIGINT) ELSE n END AS INTEGER), f)"""
 
@@ -173,7 +175,11 @@ _WRITTEN = (
          WHEN step < 0 AND first < last THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
+         WHEN abs(CAST(last AS HUGEINT) - first) // abs(step) >= 10000 THEN CAST('INVALID_FUNCTION_ARGUMENT: result of'
+           || ' sequence function must not have more than 10000 entries' AS BIGINT)
          ELSE step END)""",
+    """CREATE MACRO athena_moments(first, last, step) AS list_transform(
+         athena_sequence(epoch_us(first), epoch_us(last), step), lambda m: make_timestamp(m))""",
     # Months are counted from the first value: from the 31st of January to the last day of February, then the 31st.
     """CREATE MACRO athena_months(first, last, step) AS list_filter(list_transform(range(0, CASE
          WHEN step = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: step must not be zero' AS BIGINT)
@@ -181,14 +187,18 @@ _WRITTEN = (
          THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
+         WHEN abs(date_diff('month', first, last)) // abs(step) >= 10000
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: result of'
+           || ' sequence function must not have more than 10000 entries' AS BIGINT)
          ELSE abs(date_diff('month', first, last)) // abs(step) + 2 END),
          lambda i: first + to_months(CAST(i * step AS INTEGER))), lambda m: (m <= last) = (step > 0) OR m = last)""",
     """CREATE MACRO athena_width_bucket(x, low, high, n) AS CASE
          WHEN n <= 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0' AS BIGINT)
          WHEN isnan(x) THEN CAST('INVALID_FUNCTION_ARGUMENT: operand must not be NaN' AS BIGINT)
          WHEN low = high THEN CAST('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other' AS BIGINT)
+         WHEN x IS NULL OR n IS NULL THEN NULL
          WHEN low < high AND x < low OR low > high AND x > low THEN 0
-         WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
+         WHEN low < high AND x >= high OR low > high AND x < high THEN n + 1
          ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
     """CREATE MACRO athena_span(low, high, told) AS CASE WHEN low < high THEN CAST(high AS HUGEINT) - low
          ELSE CAST('INVALID_FUNCTION_ARGUMENT: ' || told AS HUGEINT) END""",
@@ -196,6 +206,10 @@ _WRITTEN = (
          WHEN form IN ('OBJECT', 'ARRAY') THEN value
          WHEN CAST('INVALID_CAST_ARGUMENT: Cannot cast a JSON ' || lower(form) || ' to ' || name AS BIGINT) = 0
          THEN value END""",
+    # Between any two characters, and at both ends, there is an empty text.
+    """CREATE MACRO athena_replace(s, old, new) AS CASE WHEN old <> '' THEN replace(s, old, new)
+         WHEN s = '' AND old = '' THEN new
+         WHEN old = '' THEN new || array_to_string(list_transform(string_split(s, ''), lambda c: c || new), '') END""",
     # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",

@@ -26,6 +26,7 @@ from localaws.athena.dates import (
     mysql_pattern,
     sequence,
 )
+from localaws.athena.equality import may_be_nan
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
@@ -38,14 +39,14 @@ Rule = Callable[[Any], exp.Expr]
 
 #: Functions whose plain translation by sqlglot was checked to mean the same.
 _SAME = (
-    exp.Connector, exp.Count, exp.Lower, exp.Trim, exp.Replace, exp.Coalesce,
+    exp.Connector, exp.Count, exp.Lower, exp.Trim, exp.Coalesce,
     exp.Nullif, exp.If, exp.Case, exp.Array,
     exp.ArrayFilter, exp.Transform, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.Hour, exp.Minute, exp.Second,
     exp.Quarter, exp.DayOfYear, exp.DayOfWeekIso, exp.WeekOfYear, exp.YearOfWeek, exp.CurrentDate, exp.RowNumber,
     exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist, exp.Lag, exp.Lead, exp.FirstValue,
     exp.LastValue, exp.NthValue, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.Corr,
-    exp.CovarPop, exp.CovarSamp, exp.ArrayAgg, exp.LogicalAnd, exp.LogicalOr, exp.Min, exp.Max, exp.AnyValue, exp.In,
-    exp.Exists, exp.StrPosition, exp.StartsWith, exp.Levenshtein, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
+    exp.CovarPop, exp.CovarSamp, exp.ArrayAgg, exp.LogicalAnd, exp.LogicalOr, exp.Min, exp.AnyValue, exp.In,
+    exp.Exists, exp.StrPosition, exp.StartsWith, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
     exp.Pow, exp.Pi, exp.Greatest, exp.Least, exp.Map, exp.MapKeys, exp.Grouping, exp.Cbrt, exp.Translate,
     exp.Degrees, exp.Radians, exp.Rand, exp.Uuid, exp.Cube, exp.Rollup, exp.Sin, exp.Cos, exp.Tan, exp.Cast, exp.Acos,
     exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf, exp.Sinh, exp.Cosh, exp.Tanh,
@@ -113,7 +114,14 @@ def _round(node: Any) -> exp.Expr:
 
 
 def _whole(name: str) -> Rule:
-    return lambda node: cast(call(name, node.this.copy()), node.type) if kind_of(node) != DType.UNKNOWN else node
+    def rule(node: Any) -> exp.Expr:
+        if kind_of(node) == DType.UNKNOWN:
+            return node  # type: ignore[no-any-return]
+        if kind_of(node.this) in types.INTEGERS:
+            return exp.Paren(this=node.this.copy(), meta={DONE: True})
+        return cast(call(name, node.this.copy()), node.type)
+
+    return rule
 
 
 def _concat(node: Any) -> exp.Expr:
@@ -121,7 +129,11 @@ def _concat(node: Any) -> exp.Expr:
     if any(kind_of(part) == DType.ARRAY for part in parts):
         if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
             raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
-        return call("list_concat", *[part.copy() for part in parts])
+        joined = call("list_concat", *[part.copy() for part in parts])
+        if not (unsure := [part for part in parts if not isinstance(part, exp.Array)]):
+            return joined
+        there = exp.and_(*[part.copy().is_(exp.null()).not_() for part in unsure])
+        return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
     binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
         if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
@@ -286,6 +298,28 @@ def _truncate(node: Any) -> exp.Expr:
     return call("trunc", node.this.copy())
 
 
+def _json_format(node: Any) -> exp.Expr:
+    made: exp.Expr = exp.Paren(this=node.this.copy(), meta={DONE: True})  # what is JSON here is a text
+    made.type = exp.DataType(this=DType.VARCHAR)
+    return made
+
+
+def _max(node: Any) -> exp.Expr:
+    """Return ``max``, which is NaN only where there is no number; to DuckDB, NaN is the greatest."""
+    if not may_be_nan(node.this) or node.expressions:
+        return node  # type: ignore[no-any-return]
+    least = cast(exp.Literal.string("-inf"), DType.DOUBLE)
+    rank = exp.Case(
+        ifs=[exp.If(this=call("isnan", node.this.copy()), true=least)], default=node.this.copy(), meta={DONE: True}
+    )
+    return call("arg_max", node.this.copy(), rank)
+
+
+def _replace(node: Any) -> exp.Expr:
+    new = node.args.get("replacement") or exp.Literal.string("")
+    return call("athena_replace", node.this.copy(), node.expression.copy(), new.copy())
+
+
 _JSON_EXTRACT = _json("athena_json_extract")
 _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
@@ -297,6 +331,9 @@ _RULES: dict[type, Rule] = {
     exp.Reverse: _reverse,
     exp.Length: _length,
     exp.Typeof: _typeof,
+    exp.Max: _max,
+    exp.Replace: _replace,
+    exp.Levenshtein: lambda node: call("athena_levenshtein", *_pair(node)),
     exp.Upper: lambda node: call("athena_upper", node.this.copy()),
     exp.ArrayContains: membership.contains,
     exp.Nullif: equality_rule,
@@ -354,7 +391,7 @@ _RULES: dict[type, Rule] = {
     exp.JSONExtract: lambda node: json_query(node) if node.args.get("json_query") else _JSON_EXTRACT(node),
     **TEXT_NODES,
     exp.ParseJSON: _python("json_parse"),
-    exp.JSONFormat: lambda node: node.this.copy(),
+    exp.JSONFormat: _json_format,
     exp.RegexpExtract: _regexp_extract,
     exp.RegexpReplace: _regexp_replace,
     exp.RegexpLike: _python("regexp_like", "expression"),
@@ -383,7 +420,7 @@ _RULES: dict[type, Rule] = {
     exp.Struct: row,
     exp.MapFromEntries: lambda node: call("map_from_entries", node.this.copy()),
     exp.Hex: lambda node: call("hex", node.this.copy()),
-    exp.Unhex: lambda node: call("unhex", node.this.copy()),
+    exp.Unhex: lambda node: call("athena_from_hex", node.this.copy()),
     exp.Pad: _pad,
     exp.Encode: lambda node: call("encode", node.this.copy()),
     exp.Decode: lambda node: call("athena_from_utf8", node.this.copy()),
