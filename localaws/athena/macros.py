@@ -107,6 +107,8 @@ _WRITTEN = (
     """CREATE MACRO athena_repeat(x, n) AS list_transform(range(CASE
          WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be greater than or '
            || 'equal to 0' AS BIGINT)
+         WHEN n > 10000 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be less than or '
+           || 'equal to 10000' AS BIGINT)
          ELSE n END), lambda i: x)""",
     """CREATE MACRO athena_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN
          list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) = 0 AND list_position(a, x) = i) END""",

@@ -28,6 +28,7 @@ from localaws.athena.dates import (
 )
 from localaws.athena.equality import may_be_nan
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.once import once_if_heavy
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
 from localaws.athena.rewrite_texts import TEXT_NODES, json_query
@@ -124,16 +125,20 @@ def _whole(name: str) -> Rule:
     return rule
 
 
+def _arrays_joined(*parts: exp.Expr) -> exp.Expr:
+    joined = call("list_concat", *[part.copy() for part in parts])
+    if not (unsure := [part for part in parts if not isinstance(part, exp.Array)]):
+        return joined
+    there = exp.and_(*[part.copy().is_(exp.null()).not_() for part in unsure])
+    return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
+
+
 def _concat(node: Any) -> exp.Expr:
     parts = [node.left, node.right] if isinstance(node, exp.DPipe) else node.expressions
     if any(kind_of(part) == DType.ARRAY for part in parts):
         if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
             raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
-        joined = call("list_concat", *[part.copy() for part in parts])
-        if not (unsure := [part for part in parts if not isinstance(part, exp.Array)]):
-            return joined
-        there = exp.and_(*[part.copy().is_(exp.null()).not_() for part in unsure])
-        return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
+        return once_if_heavy(parts, _arrays_joined)
     binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
         if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):

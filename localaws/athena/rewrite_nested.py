@@ -14,6 +14,7 @@ from localaws.athena import typing as types
 from localaws.athena.annotate_nested import FIELD
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.fresh import fresh, several
+from localaws.athena.once import once_if_heavy
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -118,15 +119,18 @@ def _zip_with(node: Any) -> exp.Expr:
 
 
 def _unless_null(arrays: list[exp.Expr], made: Callable[[list[exp.Expr]], exp.Expr]) -> exp.Expr:
-    there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in arrays])
-    return exp.Case(ifs=[exp.If(this=there, true=made(arrays))], meta={DONE: True})
+    def of(*given: exp.Expr) -> exp.Expr:
+        there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in given])
+        return exp.Case(ifs=[exp.If(this=there, true=made([each.copy() for each in given]))], meta={DONE: True})
+
+    return once_if_heavy(arrays, of)
 
 
 def _map_zip_with(node: Any) -> exp.Expr:
     one, other, function = node.expressions
-    key = fresh(function, one, other)
 
     def made(given: list[exp.Expr]) -> exp.Expr:
+        key = fresh(function, *given)
         values = [call("list_extract", call("map_extract", each.copy(), key.copy()), _FIRST.copy()) for each in given]
         keys = call("athena_array_union", *[call("map_keys", each.copy()) for each in given])
         body = exp.Lambda(this=_with(function, key, *values), expressions=[key])
