@@ -11,6 +11,7 @@ from sqlglot.dialects.athena import Athena
 
 from localaws.athena import typing as types
 from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements
+from localaws.athena.plain_functions import PLAIN, RESULTS
 from localaws.athena.typing import DType
 from localaws.athena.zones import common_zone, zoned
 
@@ -35,8 +36,9 @@ def rules() -> dict[Any, Any]:
         exp.Abs: _same,
         exp.Min: _of_several,
         exp.Max: _of_several,
-        exp.ArgMax: _same,
-        exp.ArgMin: _same,
+        exp.ArgMax: _by,
+        exp.ArgMin: _by,
+        exp.Trunc: _truncated,
         exp.AnyValue: _same,
         exp.Filter: _same,
         exp.Window: _same,
@@ -85,12 +87,12 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseAndAgg, exp.BitwiseOrAgg):
         own[kind] = _returns(DType.BIGINT)
-    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.RegrSlope, exp.RegrIntercept):
+    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.Kurtosis, exp.RegrSlope, exp.RegrIntercept):
         own[kind] = _returns(DType.DOUBLE)
     own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
     own[exp.Rand] = _random
     own[exp.JSONObject] = own[exp.JSONArray] = _returns(DType.VARCHAR)
-    own[exp.Format] = _returns(DType.VARCHAR)
+    own[exp.Format] = own[exp.Normalize] = own[exp.CurrentTimezone] = _returns(DType.VARCHAR)
     own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
     own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
     own[exp.JSONValue] = lambda s, e: s._set_type(e, e.args.get("returning") or DType.VARCHAR)
@@ -155,6 +157,13 @@ NAMED: dict[str, DType | int] = {
     "url_extract_protocol": DType.VARCHAR,
     "url_extract_parameter": DType.VARCHAR,
     "json_array_length": DType.BIGINT,
+    "json_size": DType.BIGINT,
+    "regexp_position": DType.INT,
+    "timezone_hour": DType.BIGINT,
+    "timezone_minute": DType.BIGINT,
+    "contains_sequence": DType.BOOLEAN,
+    "cosine_similarity": DType.DOUBLE,
+    "trim_array": 0,
     "codepoint": DType.INT,
     "millisecond": DType.BIGINT,
     "every": DType.BOOLEAN,
@@ -344,6 +353,8 @@ def _anonymous(self: Any, node: Any) -> None:
         kind = arguments[result] if len(arguments) > result else None
     elif name == "with_timezone" and len(arguments) == 2:
         kind = zoned(*node.expressions)
+    elif name in PLAIN:
+        kind = RESULTS[PLAIN[name].gives].copy()
     elif name in NESTED:
         kind = NESTED[name](self, node.expressions)
     self._set_type(node, kind)
@@ -368,6 +379,18 @@ def _joined(kind: Any) -> Any:
 def _of_several(self: Any, node: Any) -> None:
     """Give ``max(x)`` the type of its argument, ``max(x, n)`` that of an array of it."""
     self._set_type(node, types.array_of(node.this.type) if node.expressions else node.this.type)
+
+
+def _by(self: Any, node: Any) -> None:
+    """Give ``max_by(x, y)`` the type of ``x``, ``max_by(x, y, n)`` that of an array of it."""
+    self._set_type(node, types.array_of(node.this.type) if node.args.get("count") else node.this.type)
+
+
+def _truncated(self: Any, node: Any) -> None:
+    kind = node.this.type
+    if kind is not None and (found := types.as_decimal(kind)):
+        kind = types.decimal(max(1, found[0] - found[1]), 0)
+    self._set_type(node, kind)
 
 
 def _first(self: Any, node: Any) -> None:

@@ -97,6 +97,23 @@ def _zip_with(self: Any, given: list[Any]) -> Any:
     return types.array_of(bind(self, given[-1], [types.element_of(each.type) for each in given[:2]]))
 
 
+def _map_zip_with(self: Any, given: list[Any]) -> Any:
+    (key, one), (_, other) = _entry(given[0].type), _entry(given[1].type)
+    return _map(key, bind(self, given[-1], [key, one, other]))
+
+
+def _reduced(self: Any, given: list[Any]) -> Any:
+    value, start, merge, combine = given
+    bind(self, combine, [start.type, start.type])
+    return bind(self, merge, [start.type, value.type])
+
+
+def _by_first(given: list[Any]) -> Any:
+    """Return the type of a map of the first fields of rows, each to an array of the second ones."""
+    found = map_of_entries(given[0].type)
+    return None if found is None else _map(found.expressions[0], types.array_of(found.expressions[1]))
+
+
 def _matches(self: Any, given: list[Any]) -> Any:
     bind(self, given[-1], [types.element_of(given[0].type)])
     return exp.DataType(this=DType.BOOLEAN)
@@ -116,6 +133,12 @@ NESTED: Final[dict[str, Callable[[Any, list[Any]], Any]]] = {
     "histogram": lambda self, given: _map(given[0].type, exp.DataType(this=DType.BIGINT)),
     "zip": lambda self, given: types.array_of(types.row_of([types.element_of(each.type) for each in given])),
     "zip_with": _zip_with,
+    "map_zip_with": _map_zip_with,
+    "multimap_from_entries": lambda self, given: _by_first(given),
+    "array_histogram": lambda self, given: _map(types.element_of(given[0].type), exp.DataType(this=DType.BIGINT)),
+    "approx_most_frequent": lambda self, given: _map(given[1].type, exp.DataType(this=DType.BIGINT)),
+    "reduce_agg": _reduced,
+    "ngrams": lambda self, given: types.array_of(given[0].type),
     "any_match": _matches,
     "all_match": _matches,
     "none_match": _matches,

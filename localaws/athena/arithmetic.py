@@ -41,7 +41,8 @@ def arithmetic(node: Any) -> exp.Expr:
         node.set("expression", cast(right.copy(), types.decimal(*(types.as_decimal(right.type) or (38, 0)))))
         return cast(exp.Paren(this=node.copy()), node.type)
     if isinstance(node, exp.Mod) and node.type.this in types.FLOATS:
-        return call("fmod", cast(left, DType.DOUBLE), cast(right, DType.DOUBLE))
+        # The remainder has the sign of what is divided; fmod has that of the divisor.
+        return call("mod", cast(left, DType.DOUBLE), cast(right, DType.DOUBLE))
     return node  # type: ignore[no-any-return]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import equality
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import kind_of
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
+from localaws.athena.membership import of_floats
 from localaws.athena.rewrite_nested import field
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
@@ -44,7 +44,11 @@ def join_array(node: Any) -> exp.Expr:
         name = fresh(node.args["null"])
         body = call("coalesce", cast(name.copy(), DType.VARCHAR), node.args["null"].copy())
         values = call("list_transform", values, exp.Lambda(this=body, expressions=[name]))
-    return call("array_to_string", values, node.expression.copy())
+    joined = call("array_to_string", values, node.expression.copy())
+    if isinstance(node.expression, exp.Literal):
+        return joined
+    there = node.expression.copy().is_(exp.null()).not_()
+    return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
 
 
 def reduce(node: Any) -> exp.Expr:
@@ -63,7 +67,9 @@ def sort_array(node: Any) -> exp.Expr:
 def without(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``array_remove``, which NaN stays in."""
     name = fresh(node.expression)
+    there = node.expression.copy().is_(exp.null()).not_()
     body: exp.Expr = exp.NullSafeNEQ(this=name.copy(), expression=node.expression.copy())
-    if equality.of_floats(node.this):
+    if of_floats(node.this):
         body = exp.or_(body, call("isnan", name.copy()))
-    return call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))
+    kept = call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))
+    return exp.Case(ifs=[exp.If(this=there, true=kept)], meta={DONE: True})

@@ -12,7 +12,7 @@ from localaws.athena.arithmetic import kind_of, operand
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
-from localaws.athena.zones import elsewhere, instant, local
+from localaws.athena.zones import duckdb_zone, elsewhere, instant, local, zone_of
 
 _DATE_UNITS: Final = ("day", "week", "month", "quarter", "year")
 _UNITS: Final = ("millisecond", "second", "minute", "hour", *_DATE_UNITS)
@@ -35,7 +35,7 @@ def date_add(node: Any) -> exp.Expr:
         count = exp.Mul(this=count, expression=exp.Literal.number(times))
     added = call("to_" + step, cast(count, DType.BIGINT))
     if unit in _DATE_UNITS and elsewhere(node.this):  # a day is one there, of 23 hours perhaps
-        return call("athena_add_there", added, node.this.copy(), exp.Literal.string(types.zone_of(node.this.type)))
+        return call("athena_add_there", added, node.this.copy(), zone_of(node.this.type))
     moment = exp.Add(this=operand(node.this.copy()), expression=added)
     return cast(exp.Paren(this=moment), {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP"))
 
@@ -50,7 +50,7 @@ def date_diff(node: Any) -> exp.Expr:
     if elsewhere(node.this) or elsewhere(node.expression):
         # Days are those of the zone of the first of both; hours are as long everywhere.
         zone = types.zone_of(node.expression.type) if kind_of(node.expression) == DType.TIMESTAMPTZ else "UTC"
-        there = exp.Literal.string(zone if unit.name in _DATE_UNITS else "UTC")
+        there = exp.Literal.string(duckdb_zone(zone) if unit.name in _DATE_UNITS else "UTC")
         sides = [call("timezone", there.copy(), cast(side, "TIMESTAMPTZ")) for side in (node.expression, node.this)]
         return call("date_sub", unit, *sides)
     return call("date_sub", unit, cast(local(node.expression), wide), cast(local(node.this), wide))
@@ -68,7 +68,7 @@ def date_trunc(node: Any) -> exp.Expr:
         raise not_supported("date_trunc of a value whose type cannot be derived")
     target = {DType.DATE: "DATE", DType.TIMESTAMPTZ: "TIMESTAMPTZ"}.get(kind, "TIMESTAMP")
     if elsewhere(node.this):
-        return call("athena_trunc_there", unit, node.this.copy(), exp.Literal.string(types.zone_of(node.this.type)))
+        return call("athena_trunc_there", unit, node.this.copy(), zone_of(node.this.type))
     return cast(call("date_trunc", unit, node.this.copy()), target)
 
 
@@ -112,6 +112,9 @@ def mysql_pattern(pattern: Any) -> exp.Expr:
     raise not_supported("a date pattern that is not a literal")
 
 
+_MICROSECONDS = {"SECOND": 10**6, "MINUTE": 60 * 10**6, "HOUR": 3600 * 10**6, "DAY": 86400 * 10**6}
+
+
 def sequence(node: Any) -> exp.Expr:
     """Return the expression for ``sequence`` of numbers, dates or timestamps; the default step is one, up or down."""
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
@@ -129,9 +132,12 @@ def sequence(node: Any) -> exp.Expr:
         raise not_supported("sequence by this step", allowed="an interval that is written there")
     if step is None and kind_of(start) != DType.DATE:
         raise not_supported("sequence of timestamps without a step")
-    day, back = (exp.Interval(this=exp.Literal.string(n), unit=exp.var("DAY")) for n in ("1", "-1"))
-    moments = call("generate_series", start.copy(), end.copy(), step.copy() if step else _either(up, day, back))
-    return cast(moments, target)
+    if step is not None and unit != "DAY" and kind_of(start) == DType.DATE:
+        told = "sequence step must be a day interval if start and end values are dates"
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", told)
+    count = cast(step.this.copy(), DType.BIGINT) if step else exp.Paren(this=_either(up, _number(1), _number(-1)))
+    micros = exp.Mul(this=count, expression=_number(_MICROSECONDS[unit or "DAY"]), meta={DONE: True})
+    return cast(call("athena_moments", cast(start.copy(), "TIMESTAMP"), cast(end.copy(), "TIMESTAMP"), micros), target)
 
 
 def _number(value: int) -> exp.Expr:

@@ -28,7 +28,7 @@ from localaws.athena.typing import DType
 from localaws.context import Context
 
 #: A cast that fails on purpose repeats its text: see ``localaws.athena.macros``.
-_CODED = re.compile(r"\b([A-Z]+(?:_[A-Z]+)+): (.*?)(?:' (?:to|when casting from)\b[^']*)?(?:\n|$)")
+_CODED = re.compile(r"\b([A-Z]+(?:_[A-Z]+)+): (.*?)(?:' (?:to [A-Z][A-Z0-9]*|when casting from)\b[^']*)?(?:\n|$)")
 #: What DuckDB says, and Trino's error for it.
 _TOLD: Final = {
     "Map keys must be unique": ("INVALID_FUNCTION_ARGUMENT", "Duplicate map keys are not allowed"),

@@ -6,19 +6,18 @@ https://trino.io/docs/current/functions/comparison.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
-from localaws.athena.fresh import fresh, several
+from localaws.athena.fresh import fresh
+from localaws.athena.once import by_chance, once, once_if_heavy
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.unnest import DONE, call
 
-_NESTED = (DType.ARRAY, DType.MAP, DType.STRUCT)
-_BY_CHANCE = (exp.Rand, exp.Uuid)
+NESTED = (DType.ARRAY, DType.MAP, DType.STRUCT)
 
 
 def may_be_nan(value: Any) -> bool:
@@ -31,7 +30,7 @@ def holds_others(value: Any) -> bool:
     """Return whether a value is known to be an array, map or row of known types; note that of ``ARRAY[NULL]``."""
     if isinstance(value, exp.Array) and value.expressions and all(isinstance(e, exp.Null) for e in value.expressions):
         value.type = types.array_of(exp.DataType(this=DType.NULL))
-    return value.type is not None and value.type.this in _NESTED and bool(value.type.expressions)
+    return value.type is not None and value.type.this in NESTED and bool(value.type.expressions)
 
 
 def unknown_beside(values: list[Any]) -> bool:
@@ -75,7 +74,7 @@ def equal_values(left: Any, right: Any) -> exp.Expr:
         if may_be_nan(left) and may_be_nan(right):
             return of_equal(left, right)
         return exp.Paren(this=exp.EQ(this=left.copy(), expression=right.copy(), meta={DONE: True}))
-    return once([left, right], lambda one, other: _equal(one, other, left.type, right.type))
+    return once([left, right], lambda one, other: equal_typed(one, other, left.type, right.type))
 
 
 def of_equal(one: exp.Expr, other: exp.Expr) -> exp.Expr:
@@ -111,7 +110,7 @@ def nullif(node: Any) -> exp.Expr:
         return node  # type: ignore[no-any-return]
 
     def made(mine: exp.Expr, theirs: exp.Expr) -> exp.Expr:
-        same = _equal(mine, theirs, one.type, other.type)
+        same = equal_typed(mine, theirs, one.type, other.type)
         return exp.Case(ifs=[exp.If(this=same, true=exp.null())], default=mine.copy(), meta={DONE: True})
 
     return once([one, other], made)
@@ -140,7 +139,7 @@ def simple_case(node: Any) -> exp.Expr:
 
 def _with_conditions(node: Any, value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     whens = [
-        exp.If(this=_equal(value, each.this.copy(), kind, each.this.type), true=each.args["true"].copy())
+        exp.If(this=equal_typed(value, each.this.copy(), kind, each.this.type), true=each.args["true"].copy())
         for each in node.args["ifs"]
     ]
     otherwise = node.args.get("default")
@@ -154,32 +153,6 @@ def _unless_nan(value: exp.Expr) -> exp.Expr:
     return call("list_extract", call("list_filter", call("list_value", value.copy()), number), _number(1))
 
 
-def by_chance(value: exp.Expr) -> bool:
-    """Return whether a value may be another each time that it is computed."""
-    return value.find(*_BY_CHANCE) is not None or any(each.name == "random" for each in value.find_all(exp.Anonymous))
-
-
-def heavy(value: exp.Expr) -> bool:
-    """Return whether a value is to be computed, and written, once: it has a query or a comparison inside, or chance."""
-    return value.find(exp.Query, exp.Case, exp.If, exp.Predicate, exp.Lambda) is not None or by_chance(value)
-
-
-def once_if_heavy(values: list[Any], made: Callable[..., exp.Expr]) -> exp.Expr:
-    """Return what is made of values: of each once if one of them is heavy, otherwise as often as it is written."""
-    return once(values, made) if any(map(heavy, values)) else made(*[each.copy() for each in values])
-
-
-def once(values: list[Any], made: Callable[..., exp.Expr], *within: exp.Expr) -> exp.Expr:
-    """Return what is made of values, each of which is computed once however often it is in what is made."""
-    if all(isinstance(each, exp.Column | exp.Identifier | exp.Literal) for each in values):
-        return made(*[each.copy() for each in values])
-    name = fresh(*values, *within)
-    parts = [call("struct_extract", name.copy(), _number(place)) for place in range(1, len(values) + 1)]
-    row = call("list_value", call("row", *[each.copy() for each in values]))
-    flags = call("list_transform", row, exp.Lambda(this=made(*parts), expressions=[name]))
-    return call("list_extract", flags, _number(1))
-
-
 def _filters(node: exp.Expr) -> bool:
     """Return whether only rows for which this holds are kept."""
     while isinstance(node.parent, exp.And | exp.Paren):
@@ -190,115 +163,12 @@ def _filters(node: exp.Expr) -> bool:
 def _of_plain(kind: exp.DataType) -> bool:
     """Return whether a type is of arrays of values that hold no others."""
     element = types.element_of(kind)
-    return element is not None and (element.this not in _NESTED or _of_plain(element))
+    return element is not None and (element.this not in NESTED or _of_plain(element))
 
 
-def quantified(node: Any) -> exp.Expr:
-    """Return a comparison of doubles with ``ANY`` or ``ALL`` of a query, or ``IN`` one, that NaN never meets."""
-    found = node.copy()
-    if isinstance(node, exp.In):
-        found.set("query", _wrapped(node.args["query"], lambda value: value, numbers_only=True))
-        return found  # type: ignore[no-any-return]
-    is_any = isinstance(node.expression, exp.Any)
-    if isinstance(node, exp.EQ | exp.NEQ) and isinstance(node, exp.EQ) != is_any:
-        raise not_supported("= ALL and <> ANY of doubles", allowed="= ANY, <> ALL")
-    operand, query = node.this, node.expression.this
-    if isinstance(node, exp.EQ | exp.NEQ):
-        found.expression.set("this", _wrapped(query, lambda value: value, numbers_only=True))
-    elif isinstance(node, exp.GT | exp.GTE):  # NaN is the greatest to DuckDB, and all that there is greater than none
-        found.set("this", _placed(operand, below=True))
-        found.expression.set("this", _wrapped(query, lambda value: _placed(value, below=False)))
-    else:
-        found.set("this", _placed(operand, below=False))
-        found.expression.set("this", _wrapped(query, lambda value: _placed(value, below=True)))
-    return found  # type: ignore[no-any-return]
-
-
-def _wrapped(query: Any, shown: Callable[[exp.Expr], exp.Expr], *, numbers_only: bool = False) -> exp.Expr:
-    value, source = several(2, query)
-    alias = exp.TableAlias(this=source, columns=[value])
-    column = exp.column(value.copy(), table=source.copy())
-    inner = exp.Subquery(this=query.unnest().copy(), alias=alias)
-    found = exp.select(shown(column)).from_(inner)
-    if numbers_only:
-        found = found.where(exp.or_(exp.Not(this=call("isnan", column.copy())), column.copy().is_(exp.null())))
-    return exp.Subquery(this=found)
-
-
-def _placed(value: exp.Expr, *, below: bool) -> exp.Expr:
-    """Return a double as a list in its order, with NaN above all, or ``below`` the least: there it is no number's."""
-    return once_if_heavy([value], lambda each: _in_order(each, below=below))
-
-
-def _in_order(value: exp.Expr, *, below: bool) -> exp.Expr:
-    number = cast(value.copy(), DType.DOUBLE)
-    ifs = [exp.If(this=value.copy().is_(exp.null()).not_(), true=call("list_value", _number(0), number))]
-    if below:
-        ifs.insert(
-            0, exp.If(this=call("isnan", cast(value.copy(), DType.DOUBLE)), true=call("list_value", _number(-1)))
-        )
-    return cast(exp.Case(ifs=ifs, meta={DONE: True}), "DOUBLE[]")
-
-
-def contains(node: Any) -> exp.Expr:
-    """Return ``contains``, by which no NaN is found; what a NULL inside of an element leaves open is an error."""
-    if _of_others(node):
-        return _sought(node, "athena_found")
-    values: exp.Expr = node.this.copy()
-    if of_floats(node.this):
-        one = fresh(values)
-        number = exp.Coalesce(this=exp.Not(this=call("isnan", one.copy())), expressions=[exp.true()])
-        values = call("list_filter", values, exp.Lambda(this=number, expressions=[one]))
-    return call("athena_contains", values, node.expression.copy())
-
-
-def position(node: Any) -> exp.Expr:
-    """Return ``array_position``: 0 of a value that is not there, as NaN never is."""
-    if _of_others(node):
-        return _sought(node, "athena_place")
-    maybe_nan = of_floats(node.this) and may_be_nan(node.expression)
-
-    def made(values: exp.Expr, value: exp.Expr) -> exp.Expr:
-        place = call("coalesce", call("list_position", values.copy(), value.copy()), _number(0))
-        there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in (values, value)])
-        never = [exp.If(this=exp.and_(there.copy(), call("isnan", value.copy())), true=_number(0))] if maybe_nan else []
-        return exp.Case(ifs=[*never, exp.If(this=there, true=place)], meta={DONE: True})
-
-    return once_if_heavy([node.this, node.expression], made)
-
-
-def _of_others(node: Any) -> bool:
-    """Return whether a value that holds others is sought in an array; raise if only one of them is known to."""
-    element = types.element_of(node.this.type)
-    held = element is not None and element.this in _NESTED
-    if held != holds_others(node.expression) and not isinstance(node.expression, exp.Null):
-        raise not_supported(f"{node.key} of values whose types cannot be derived")
-    return held and holds_others(node.expression)
-
-
-def _sought(node: Any, found_by: str) -> exp.Expr:
-    """Return what is found in an array by a number for each element: 1 that is it, 2 left open, 3 NULL, 0 another."""
-    kind, wanted = types.element_of(node.this.type), node.expression.type
-
-    def made(values: exp.Expr, value: exp.Expr) -> exp.Expr:
-        one = fresh(values, value)
-        same = call("coalesce", cast(_equal(one, value, kind, wanted), DType.INT), _number(2))
-        number = exp.Case(ifs=[exp.If(this=one.copy().is_(exp.null()), true=_number(3))], default=same)
-        numbers = call("list_transform", values.copy(), exp.Lambda(this=number, expressions=[one]))
-        there = value.copy().is_(exp.null()).not_()
-        return exp.Case(ifs=[exp.If(this=there, true=call(found_by, numbers))], meta={DONE: True})
-
-    return once([node.this, node.expression], made)
-
-
-def of_floats(array: Any) -> bool:
-    """Return whether the elements of an array are doubles."""
-    element = types.element_of(array.type)
-    return element is not None and element.this in types.FLOATS
-
-
-def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataType) -> exp.Expr:
-    if kind.this != wanted.this or kind.this not in _NESTED:
+def equal_typed(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataType) -> exp.Expr:
+    """Return whether two values of these types are equal, part by part."""
+    if kind.this != wanted.this or kind.this not in NESTED:
         return _plain(one, other, kind, wanted)
     if not (kind.expressions and wanted.expressions):
         raise not_supported("a comparison of arrays, maps or rows whose types cannot be derived")
@@ -310,7 +180,7 @@ def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataT
         places: exp.Expr = call("range", number, exp.Add(this=size.copy(), expression=number.copy()))
         sizes = exp.NEQ(this=size, expression=call("len", other.copy()), meta={DONE: True})
         inner = [call("list_extract", each.copy(), name.copy()) for each in (one, other)]
-        same = _equal(inner[0], inner[1], kind.expressions[0], wanted.expressions[0])
+        same = equal_typed(inner[0], inner[1], kind.expressions[0], wanted.expressions[0])
     else:
         places = call("map_keys", one.copy())
         sizes = exp.NEQ(
@@ -322,7 +192,7 @@ def _equal(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataT
         ]
         held = exp.If(
             this=call("map_contains", other.copy(), name.copy()),
-            true=_equal(inner[0], inner[1], kind.expressions[1], wanted.expressions[1]),
+            true=equal_typed(inner[0], inner[1], kind.expressions[1], wanted.expressions[1]),
         )
         same = exp.Case(ifs=[held], default=exp.false())
     flags = call("list_transform", places, exp.Lambda(this=same, expressions=[name]))
@@ -342,7 +212,7 @@ def _rows(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataTy
             call("struct_extract", value.copy(), exp.Literal.number(number) if label is None else _text(label))
             for value, label in ((one, name), (other, as_other))
         ]
-        parts.append(_equal(values[0], values[1], found, sought))
+        parts.append(equal_typed(values[0], values[1], found, sought))
     return exp.Paren(this=exp.and_(*parts))
 
 

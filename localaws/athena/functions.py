@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import zlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache, wraps
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote, unquote_plus, urlsplit
 
 import re2
 
-from localaws.athena import formats
+from localaws.athena import formats, plain_functions
+from localaws.athena.json_functions import JSON
 from localaws.athena.macros import MACROS
+from localaws.athena.plain_functions import DUCKDB, PLAIN
 from localaws.athena.text_functions import PYTHON
 
 
@@ -46,80 +48,6 @@ def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
             raise ValueError("NOT_SUPPORTED: JSON nested this deeply is not read by the local Athena") from None
 
     return call
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _json_value(text: str, path: str, number: Callable[[str], Any] | None = None) -> Any:
-    """Return the value at a path, None where there is none; numbers are made by ``number`` of their texts."""
-    try:
-        value = json.loads(text, parse_float=number, parse_int=number, parse_constant=_no_number)
-    except ValueError:
-        return None
-    for step in _json_steps(path):
-        if isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
-            value = value[step]
-        elif isinstance(value, dict) and str(step) in value:
-            value = value[str(step)]
-        else:
-            return None
-    return _JSON_NULL if value is None else value
-
-
-#: The null that is written in a text, where None says that nothing is there.
-_JSON_NULL = object()
-
-
-@lru_cache(maxsize=256)
-def _json_steps(path: str) -> tuple[str | int, ...]:
-    if not re.fullmatch(r"\$(\.[\w\-]+|\[\d+\]|\[\"[^\"]*\"\]|\['[^']*'\]|\.\"[^\"]*\")*", path):
-        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '{path}'")
-    steps: list[str | int] = []
-    for dotted, index, quoted in re.findall(r"\.([\w\-]+)|\[(\d+)\]|(?:\.|\[)[\"']([^\"']*)[\"']\]?", path):
-        steps.append(int(index) if index else dotted or quoted)
-    return tuple(steps)
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _json_varchar(text: str) -> str | None:
-    """Return a JSON value as ``CAST(json AS varchar)`` does: a text without its quotes, NULL for null."""
-    value = json.loads(text)
-    if isinstance(value, dict | list):
-        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast '{text}' to varchar")
-    if isinstance(value, float):
-        return formats.double_text(value)
-    return value if value is None or isinstance(value, str) else _json_text(value)
-
-
-def _json_extract_scalar(text: str, path: str) -> str | None:
-    value = _json_value(text, path, str)  # a number as it is written there
-    if value is None or value is _JSON_NULL or isinstance(value, dict | list):
-        return None
-    return value if isinstance(value, str) else _json_text(value)
-
-
-def _json_extract(text: str, path: str) -> str | None:
-    value = _json_value(text, path)
-    return None if value is None else "null" if value is _JSON_NULL else _json_text(value)
-
-
-def _json_parse(text: str) -> str:
-    try:
-        # Trino keeps what it has parsed with the keys of objects in order.
-        found = json.loads(text, parse_constant=_no_number)
-        return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    except ValueError:
-        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Cannot convert value to JSON: '{text}'") from None
-
-
-def _json_array_length(text: str) -> int | None:
-    value = _json_value(text, "$")
-    return len(value) if isinstance(value, list) else None
 
 
 #: Syntax of Java's regular expressions that RE2 lacks, each with its name.
@@ -225,6 +153,17 @@ def _regexp_split(text: str, pattern: str) -> list[str]:
     return [*parts, text[before:]]
 
 
+def _regexp_position(text: str, pattern: str, start: int, occurrence: int) -> int:
+    if start < 1:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: start position cannot be smaller than 1")
+    if occurrence < 1:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: occurrence cannot be smaller than 1")
+    if start > len(text):
+        return -1
+    places = (found.start() + 1 for found in _pattern(pattern).finditer(text, start - 1))
+    return next(islice(places, occurrence - 1, None), -1)
+
+
 def _hamming_distance(one: str, other: str) -> int:
     if len(one) != len(other):
         raise ValueError("INVALID_FUNCTION_ARGUMENT: The input strings to hamming_distance must have the same length")
@@ -236,14 +175,36 @@ def _crc32(data: bytes) -> int:
 
 
 def _from_base64(text: str) -> bytes:
+    bare = text if text.endswith("=") else text.ljust(-(-len(text) // 4) * 4, "=")  # padding may be left out
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(bare, validate=True)
     except ValueError:
         raise ValueError(f"INVALID_FUNCTION_ARGUMENT: '{text}' is no text in base 64") from None
 
 
+def _from_hex(text: str) -> bytes:
+    if len(text) % 2:
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: invalid input length {len(text)}")
+    if bad := re.search("[^0-9A-Fa-f]", text):
+        raise ValueError(f'INVALID_FUNCTION_ARGUMENT: not a hexadecimal digit: "{bad[0]}" = {ord(bad[0])}')
+    return bytes.fromhex(text)
+
+
 def _url_decode(text: str) -> str:
+    if bad := re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise ValueError(f"INVALID_FUNCTION_ARGUMENT: no two hex digits behind the % at {bad.start() + 1} of '{text}'")
     return unquote_plus(text)
+
+
+def _levenshtein(one: str, other: str) -> int:
+    """Return how many characters are to be put in, taken out or changed to make one text of another."""
+    before = list(range(len(other) + 1))
+    for row, mine in enumerate(one, 1):
+        now = [row]
+        for column, theirs in enumerate(other, 1):
+            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (mine != theirs)))
+        before = now
+    return before[-1]
 
 
 def _split_to_map(text: str, entry: str, pair: str) -> dict[str, str]:
@@ -267,6 +228,13 @@ def _words(text: str, separator: str) -> list[str]:
 _TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
 _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     **PYTHON,
+    **JSON,
+    **{
+        name: (each.function, [DUCKDB[letter] for letter in each.takes], DUCKDB[each.gives])
+        for name, each in PLAIN.items()
+    },
+    "normalize": (plain_functions.normalize, [_TEXT, _TEXT], _TEXT),
+    "regexp_position": (_regexp_position, [_TEXT, _TEXT, "BIGINT", "BIGINT"], "INTEGER"),
     "double_text": (formats.double_text, ["DOUBLE"], _TEXT),
     "real_text": (formats.real_text, ["FLOAT"], _TEXT),
     "timestamp_text": (formats.timestamp_text, [_MOMENT, "INTEGER"], _TEXT),
@@ -274,12 +242,6 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "date_format": (formats.date_format, [_MOMENT, _TEXT], _TEXT),
     "date_parse": (formats.date_parse, [_TEXT, _TEXT], _MOMENT),
     "from_utf8": (lambda data: data.decode("utf-8", "replace"), ["BLOB"], _TEXT),
-    "json_extract_scalar": (_json_extract_scalar, [_TEXT, _TEXT], _TEXT),
-    "json_extract": (_json_extract, [_TEXT, _TEXT], _TEXT),
-    "json_parse": (_json_parse, [_TEXT], _TEXT),
-    "json_array_length": (_json_array_length, [_TEXT], "BIGINT"),
-    "json_varchar": (_json_varchar, [_TEXT], _TEXT),
-    "json_string": (_json_text, [_TEXT], _TEXT),
     "regexp_like": (lambda text, pattern: bool(_pattern(pattern).search(text)), [_TEXT, _TEXT], "BOOLEAN"),
     "regexp_extract": (_regexp_extract, [_TEXT, _TEXT, "INTEGER"], _TEXT),
     "regexp_extract_all": (_regexp_extract_all, [_TEXT, _TEXT, "INTEGER"], "VARCHAR[]"),
@@ -293,6 +255,8 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "regexp_split": (_regexp_split, [_TEXT, _TEXT], "VARCHAR[]"),
     "hamming_distance": (_hamming_distance, [_TEXT, _TEXT], "BIGINT"),
     "crc32": (_crc32, ["BLOB"], "BIGINT"),
+    "from_hex": (_from_hex, [_TEXT], "BLOB"),
+    "levenshtein": (_levenshtein, [_TEXT, _TEXT], "BIGINT"),
     "sha512": (lambda data: hashlib.sha512(data).digest(), ["BLOB"], "BLOB"),
     "from_base64": (_from_base64, [_TEXT], "BLOB"),
     "url_extract_protocol": (_url(lambda u: u.scheme), [_TEXT], _TEXT),

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.equality import once_if_heavy
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
+from localaws.athena.once import once_if_heavy
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 

@@ -11,24 +11,18 @@ from typing import Final
 from localaws.athena.errors import QueryFailed, not_supported
 
 _NAMES = """
-approx_most_frequent approx_set array_histogram bar beta_cdf bing_tile bing_tile_at bing_tile_coordinates
-bing_tile_polygon bing_tile_quadkey bing_tile_zoom_level bing_tiles_around bitwise_xor_agg char2hexint checksum
-classifier color combinations contains_sequence convex_hull_agg cosine_distance cosine_similarity current_timezone
-current_user dot_product empty_approx_set entropy evaluate_classifier_predictions first format_number from_base32
-from_base64url from_big_endian_32 from_big_endian_64 from_encoded_polyline from_geojson_geometry from_ieee754_32
-from_ieee754_64 from_iso8601_timestamp_nanos from_unixtime_nanos geometry_from_hadoop_shape geometry_invalid_reason
-geometry_nearest_points geometry_to_bing_tiles geometry_union geometry_union_agg great_circle_distance hash_counts
-hmac_md5 hmac_sha1 hmac_sha256 hmac_sha512 human_readable_seconds index intersection_cardinality inverse_beta_cdf
-inverse_normal_cdf jaccard_index json_size kurtosis last line_interpolate_point
-line_interpolate_points line_locate_point localtime luhn_check make_set_digest map_zip_with match_number merge
-merge_set_digest multimap_from_entries murmur3 next ngrams normal_cdf normalize numeric_histogram objectid
-objectid_timestamp parse_data_size parse_duration parse_presto_data_size prev qdigest_agg reduce_agg regexp_position
-regr_avgx regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy render rgb shuffle simplify_geometry skewness
-soundex spatial_partitioning spatial_partitions split_to_multimap spooky_hash_v2_32 spooky_hash_v2_64 tdigest_agg
-timestamp_objectid timezone_hour timezone_minute to_base32 to_base64url to_big_endian_32 to_big_endian_64 to_char
-to_date to_encoded_polyline to_geojson_geometry to_geometry to_ieee754_32 to_ieee754_64 to_milliseconds
-to_spherical_geography to_timestamp trim_array value_at_quantile values_at_quantiles version wilson_interval_lower
-wilson_interval_upper word_stem xxhash64
+approx_set bar beta_cdf bing_tile bing_tile_at bing_tile_coordinates bing_tile_polygon bing_tile_quadkey
+bing_tile_zoom_level bing_tiles_around bitwise_xor_agg char2hexint checksum classifier color combinations
+convex_hull_agg cosine_distance current_user dot_product empty_approx_set entropy evaluate_classifier_predictions
+first from_encoded_polyline from_geojson_geometry from_iso8601_timestamp_nanos from_unixtime_nanos
+geometry_from_hadoop_shape geometry_invalid_reason geometry_nearest_points geometry_to_bing_tiles geometry_union
+geometry_union_agg great_circle_distance hash_counts index intersection_cardinality inverse_beta_cdf jaccard_index
+last line_interpolate_point line_interpolate_points line_locate_point localtime make_set_digest match_number merge
+merge_set_digest next numeric_histogram objectid objectid_timestamp parse_duration prev qdigest_agg regr_avgx
+regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy render rgb shuffle simplify_geometry skewness
+spatial_partitioning spatial_partitions spooky_hash_v2_32 spooky_hash_v2_64 tdigest_agg timestamp_objectid to_char
+to_date to_encoded_polyline to_geojson_geometry to_geometry to_milliseconds to_spherical_geography to_timestamp
+value_at_quantile values_at_quantiles version word_stem xxhash64
 """
 LACKING: Final = frozenset(_NAMES.split())
 _PLACES: Final = "shapes on a map"
@@ -50,7 +44,6 @@ _INSTEAD: Final = (
                 "hash_counts",
                 "intersection_cardinality",
                 "jaccard_index",
-                "approx_most_frequent",
                 "numeric_histogram",
             ]
         ),

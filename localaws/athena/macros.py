@@ -12,6 +12,8 @@ from localaws.athena.fresh import MARK
 
 #: Longer texts are refused: a query has 2 GB, and DuckDB does not release a half-built text.
 _PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
+         WHEN f = '' THEN CAST('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty' AS BIGINT)
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]' AS BIGINT)
          WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
            AS BIGINT) ELSE n END AS INTEGER), f)"""
 
@@ -105,6 +107,8 @@ _WRITTEN = (
     """CREATE MACRO athena_repeat(x, n) AS list_transform(range(CASE
          WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be greater than or '
            || 'equal to 0' AS BIGINT)
+         WHEN n > 10000 THEN CAST('INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be less than or '
+           || 'equal to 10000' AS BIGINT)
          ELSE n END), lambda i: x)""",
     """CREATE MACRO athena_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN
          list_filter(a, lambda x, i: coalesce(list_position(b, x), 0) = 0 AND list_position(a, x) = i) END""",
@@ -137,6 +141,31 @@ _WRITTEN = (
          WHEN list_filter(numbers, lambda x: x IN (1, 2))[1] = 2 THEN CAST('NOT_SUPPORTED: array_position does not'
            || ' support arrays with elements that are null or contain null' AS BIGINT)
          WHEN numbers IS NOT NULL THEN coalesce(list_position(numbers, 1), 0) END""",
+    """CREATE MACRO athena_contains_sequence(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN
+         len(b) = 0 OR list_contains(list_transform(range(0, len(a) - len(b) + 1),
+           lambda i: a[i + 1:i + len(b)] IS NOT DISTINCT FROM b), true) END""",
+    """CREATE MACRO athena_trim_array(a, n) AS a[1:len(a) - CASE
+         WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: size must not be negative: ' || n AS BIGINT)
+         WHEN n > len(a) THEN CAST('INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality ' || len(a)
+           || ': ' || n AS BIGINT)
+         ELSE n END]""",
+    """CREATE MACRO athena_ngrams(a, n) AS CASE
+         WHEN n <= 0 THEN [[a[CAST('INVALID_FUNCTION_ARGUMENT: N must be positive' AS BIGINT)]]]
+         WHEN len(a) <= n THEN [a]
+         ELSE list_transform(range(0, len(a) - n + 1), lambda i: a[i + 1:i + n]) END""",
+    """CREATE MACRO athena_array_histogram(a) AS map(list_filter(list_distinct(a), lambda x: x IS NOT NULL),
+         list_transform(list_filter(list_distinct(a), lambda x: x IS NOT NULL),
+           lambda x: len(list_filter(a, lambda y: y = x))))""",
+    """CREATE MACRO athena_most_frequent(h, n) AS CASE WHEN h IS NOT NULL THEN map_from_entries(list_transform(
+         list_sort(list_transform(map_entries(h), lambda e: row(-CAST(e.value AS BIGINT), e.key)))[1:n],
+         lambda p: row(struct_extract(p, 2), -struct_extract(p, 1)))) END""",
+    """CREATE MACRO athena_cosine_similarity(a, b) AS CASE
+         WHEN list_contains(list_transform(list_concat(map_values(a), map_values(b)), lambda x: x IS NULL), true)
+         THEN NULL ELSE
+         coalesce(list_sum(list_transform(map_keys(a),
+           lambda k: map_extract(a, k)[1] * coalesce(map_extract(b, k)[1], 0))), CAST(0 AS DOUBLE))
+         / (sqrt(list_sum(list_transform(map_values(a), lambda x: x * x)))
+            * sqrt(list_sum(list_transform(map_values(b), lambda x: x * x)))) END""",
     """CREATE MACRO athena_array_max(a) AS CASE WHEN list_count(a) = len(a) THEN list_max(a) END""",
     """CREATE MACRO athena_array_min(a) AS CASE WHEN list_count(a) = len(a) THEN list_min(a) END""",
     """CREATE MACRO athena_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)""",
@@ -148,7 +177,11 @@ _WRITTEN = (
          WHEN step < 0 AND first < last THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
+         WHEN abs(CAST(last AS HUGEINT) - first) // abs(step) >= 10000 THEN CAST('INVALID_FUNCTION_ARGUMENT: result of'
+           || ' sequence function must not have more than 10000 entries' AS BIGINT)
          ELSE step END)""",
+    """CREATE MACRO athena_moments(first, last, step) AS list_transform(
+         athena_sequence(epoch_us(first), epoch_us(last), step), lambda m: make_timestamp(m))""",
     # Months are counted from the first value: from the 31st of January to the last day of February, then the 31st.
     """CREATE MACRO athena_months(first, last, step) AS list_filter(list_transform(range(0, CASE
          WHEN step = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: step must not be zero' AS BIGINT)
@@ -156,14 +189,18 @@ _WRITTEN = (
          THEN CAST('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater'
            || ' than or equal to start value if step is greater than zero otherwise stop should be less than or equal'
            || ' to start' AS BIGINT)
+         WHEN abs(date_diff('month', first, last)) // abs(step) >= 10000
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: result of'
+           || ' sequence function must not have more than 10000 entries' AS BIGINT)
          ELSE abs(date_diff('month', first, last)) // abs(step) + 2 END),
          lambda i: first + to_months(CAST(i * step AS INTEGER))), lambda m: (m <= last) = (step > 0) OR m = last)""",
     """CREATE MACRO athena_width_bucket(x, low, high, n) AS CASE
          WHEN n <= 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0' AS BIGINT)
          WHEN isnan(x) THEN CAST('INVALID_FUNCTION_ARGUMENT: operand must not be NaN' AS BIGINT)
          WHEN low = high THEN CAST('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other' AS BIGINT)
+         WHEN x IS NULL OR n IS NULL THEN NULL
          WHEN low < high AND x < low OR low > high AND x > low THEN 0
-         WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
+         WHEN low < high AND x >= high OR low > high AND x < high THEN n + 1
          ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
     """CREATE MACRO athena_span(low, high, told) AS CASE WHEN low < high THEN CAST(high AS HUGEINT) - low
          ELSE CAST('INVALID_FUNCTION_ARGUMENT: ' || told AS HUGEINT) END""",
@@ -171,6 +208,10 @@ _WRITTEN = (
          WHEN form IN ('OBJECT', 'ARRAY') THEN value
          WHEN CAST('INVALID_CAST_ARGUMENT: Cannot cast a JSON ' || lower(form) || ' to ' || name AS BIGINT) = 0
          THEN value END""",
+    # Between any two characters, and at both ends, there is an empty text.
+    """CREATE MACRO athena_replace(s, old, new) AS CASE WHEN old <> '' THEN replace(s, old, new)
+         WHEN s = '' AND old = '' THEN new
+         WHEN old = '' THEN new || array_to_string(list_transform(string_split(s, ''), lambda c: c || new), '') END""",
     # Java has no upper case of this letter.
     """CREATE MACRO athena_upper(x) AS replace(upper(replace(x, 'ß', chr(57344))), chr(57344), 'ß')""",
     """CREATE MACRO athena_when_matches(x, pattern) AS CASE WHEN regexp_full_match(x, pattern) THEN x END""",

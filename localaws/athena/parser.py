@@ -16,6 +16,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.plain_functions import PLAIN
 from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 
@@ -77,8 +78,15 @@ class AthenaParser(_Counted, AthenaTrinoParser):
         DType.DECIMAL: decimal_literal,
     }
 
+    # What is no more than a function of values has no node of its own, whatever other engines mean by its name.
+    FUNCTIONS: ClassVar[dict[str, Any]] = {
+        **{name: made for name, made in AthenaTrinoParser.FUNCTIONS.items() if name.lower() not in PLAIN},
+        "MAX_BY": exp.ArgMax.from_arg_list,
+        "MIN_BY": exp.ArgMin.from_arg_list,
+    }
+
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-        **AthenaTrinoParser.FUNCTION_PARSERS,
+        **{name: read for name, read in AthenaTrinoParser.FUNCTION_PARSERS.items() if name not in ("MAX_BY", "MIN_BY")},
         "JSON_ARRAY": lambda self: self._parse_json_array(),
     }
 
@@ -87,6 +95,7 @@ class AthenaParser(_Counted, AthenaTrinoParser):
         dialect.INDEX_OFFSET = 0  # a subscript stays as it is written: what it is of has no type yet
         super().__init__(dialect=dialect)
         self._calls: list[list[Any] | None] = []
+        self._json_comes = False  # whether the JSON that a function reads is what comes next
 
     def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
         name, following, before = self._curr, self._next, self._index
@@ -125,9 +134,23 @@ class AthenaParser(_Counted, AthenaTrinoParser):
         self._refuse_options("json_object")
         return found
 
+    def _parse_json_value(self, json_path: bool = True) -> exp.JSONValue:
+        self._json_comes = True
+        found: exp.JSONValue = super()._parse_json_value(json_path)
+        self._refuse_options("json_value")
+        return found
+
     def _parse_json_query(self) -> exp.JSONExtract:
+        self._json_comes = True
         found: exp.JSONExtract = super()._parse_json_query()
         self._refuse_options("json_query")
+        return found
+
+    def _parse_bitwise(self) -> exp.Expr | None:
+        is_json, self._json_comes = self._json_comes, False
+        found: exp.Expr | None = super()._parse_bitwise()
+        if is_json:
+            self._match_text_seq("FORMAT", "JSON")  # as it is anyhow
         return found
 
     def _refuse_options(self, name: str) -> None:

@@ -14,6 +14,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
+from localaws.athena.bounded import bounded
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
@@ -137,7 +138,7 @@ def plan(
 
 def duckdb_sql(tree: exp.Expr) -> str:
     """Return a typed query or condition in DuckDB's SQL."""
-    tree = rewrite(tree)
+    tree = bounded(rewrite(tree))
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     return tree.sql("duckdb")

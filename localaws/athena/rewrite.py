@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import equality, zones
+from localaws.athena import membership, zones
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
-from localaws.athena.casts import branches_rule, cast_rule, comparison_rule, equality_rule
+from localaws.athena.casts import cast_rule
+from localaws.athena.comparisons import branches_rule, comparison_rule, equality_rule
 from localaws.athena.dates import (
     date_add,
     date_diff,
@@ -25,10 +26,13 @@ from localaws.athena.dates import (
     mysql_pattern,
     sequence,
 )
+from localaws.athena.equality import may_be_nan
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.once import once_if_heavy
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
 from localaws.athena.rewrite_texts import TEXT_NODES, json_query
+from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -36,14 +40,14 @@ Rule = Callable[[Any], exp.Expr]
 
 #: Functions whose plain translation by sqlglot was checked to mean the same.
 _SAME = (
-    exp.Connector, exp.Count, exp.Lower, exp.Trim, exp.Replace, exp.Coalesce,
+    exp.Connector, exp.Count, exp.Lower, exp.Trim, exp.Coalesce,
     exp.Nullif, exp.If, exp.Case, exp.Array,
     exp.ArrayFilter, exp.Transform, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.Hour, exp.Minute, exp.Second,
     exp.Quarter, exp.DayOfYear, exp.DayOfWeekIso, exp.WeekOfYear, exp.YearOfWeek, exp.CurrentDate, exp.RowNumber,
     exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist, exp.Lag, exp.Lead, exp.FirstValue,
     exp.LastValue, exp.NthValue, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop, exp.Corr,
-    exp.CovarPop, exp.CovarSamp, exp.ArrayAgg, exp.LogicalAnd, exp.LogicalOr, exp.Min, exp.Max, exp.AnyValue, exp.In,
-    exp.Exists, exp.StrPosition, exp.StartsWith, exp.Levenshtein, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
+    exp.CovarPop, exp.CovarSamp, exp.ArrayAgg, exp.LogicalAnd, exp.LogicalOr, exp.Min, exp.AnyValue, exp.In,
+    exp.Exists, exp.StrPosition, exp.StartsWith, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
     exp.Pow, exp.Pi, exp.Greatest, exp.Least, exp.Map, exp.MapKeys, exp.Grouping, exp.Cbrt, exp.Translate,
     exp.Degrees, exp.Radians, exp.Rand, exp.Uuid, exp.Cube, exp.Rollup, exp.Sin, exp.Cos, exp.Tan, exp.Cast, exp.Acos,
     exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf, exp.Sinh, exp.Cosh, exp.Tanh,
@@ -111,7 +115,22 @@ def _round(node: Any) -> exp.Expr:
 
 
 def _whole(name: str) -> Rule:
-    return lambda node: cast(call(name, node.this.copy()), node.type) if kind_of(node) != DType.UNKNOWN else node
+    def rule(node: Any) -> exp.Expr:
+        if kind_of(node) == DType.UNKNOWN:
+            return node  # type: ignore[no-any-return]
+        if kind_of(node.this) in types.INTEGERS:
+            return exp.Paren(this=node.this.copy(), meta={DONE: True})
+        return cast(call(name, node.this.copy()), node.type)
+
+    return rule
+
+
+def _arrays_joined(*parts: exp.Expr) -> exp.Expr:
+    joined = call("list_concat", *[part.copy() for part in parts])
+    if not (unsure := [part for part in parts if not isinstance(part, exp.Array)]):
+        return joined
+    there = exp.and_(*[part.copy().is_(exp.null()).not_() for part in unsure])
+    return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
 
 
 def _concat(node: Any) -> exp.Expr:
@@ -119,7 +138,7 @@ def _concat(node: Any) -> exp.Expr:
     if any(kind_of(part) == DType.ARRAY for part in parts):
         if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
             raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
-        return call("list_concat", *[part.copy() for part in parts])
+        return once_if_heavy(parts, _arrays_joined)
     binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
         if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
@@ -163,11 +182,25 @@ def _typeof(node: Any) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=some, true=name)])
 
 
+def _of_several(name: str, node: Any) -> exp.Expr:
+    """Return ``max_by(x, y, n)`` or ``min_by(x, y, n)``: an array, without the rows that have no ``y``."""
+    count, called = node.args["count"], node.meta[CALL][0]
+    if not (isinstance(count, exp.Literal) and count.is_int):
+        raise not_supported(f"{called} with a number of rows that is not written there")
+    if int(count.name) <= 0:
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"third argument of {called} must be a positive integer")
+    if isinstance(node.parent, exp.Filter | exp.Window):
+        raise not_supported(f"{called} with a number of rows, with FILTER or OVER")
+    made = call(f"{name}_nulls_last", node.this.copy(), node.expression.copy(), count.copy())
+    there = exp.Where(this=node.expression.copy().is_(exp.null()).not_())
+    return exp.Filter(this=made, expression=there, meta={DONE: True})
+
+
 def _by(name: str) -> Rule:
     def rule(node: Any) -> exp.Expr:
-        if node.args.get("count"):
-            raise not_supported(f"{name} with a number of rows")
-        return call(name, node.this.copy(), node.expression.copy())
+        if node.args.get("count") is not None:
+            return _of_several(name, node)
+        return call(f"{name}_null", node.this.copy(), node.expression.copy())
 
     return rule
 
@@ -263,9 +296,33 @@ def _date(node: Any) -> exp.Expr:
 
 
 def _truncate(node: Any) -> exp.Expr:
+    if kind_of(node.this) in (DType.DECIMAL, *types.INTEGERS):
+        return cast(call("trunc", node.this.copy()), node.type)
     if node.args.get("decimals") is not None or kind_of(node.this) not in types.FLOATS:
-        raise not_supported("truncate other than of a double to a whole number")
+        raise not_supported("truncate other than of a double or decimal to a whole number")
     return call("trunc", node.this.copy())
+
+
+def _json_format(node: Any) -> exp.Expr:
+    made: exp.Expr = exp.Paren(this=node.this.copy(), meta={DONE: True})  # what is JSON here is a text
+    made.type = exp.DataType(this=DType.VARCHAR)
+    return made
+
+
+def _max(node: Any) -> exp.Expr:
+    """Return ``max``, which is NaN only where there is no number; to DuckDB, NaN is the greatest."""
+    if not may_be_nan(node.this) or node.expressions:
+        return node  # type: ignore[no-any-return]
+    least = cast(exp.Literal.string("-inf"), DType.DOUBLE)
+    rank = exp.Case(
+        ifs=[exp.If(this=call("isnan", node.this.copy()), true=least)], default=node.this.copy(), meta={DONE: True}
+    )
+    return call("arg_max", node.this.copy(), rank)
+
+
+def _replace(node: Any) -> exp.Expr:
+    new = node.args.get("replacement") or exp.Literal.string("")
+    return call("athena_replace", node.this.copy(), node.expression.copy(), new.copy())
 
 
 _JSON_EXTRACT = _json("athena_json_extract")
@@ -279,8 +336,11 @@ _RULES: dict[type, Rule] = {
     exp.Reverse: _reverse,
     exp.Length: _length,
     exp.Typeof: _typeof,
+    exp.Max: _max,
+    exp.Replace: _replace,
+    exp.Levenshtein: lambda node: call("athena_levenshtein", *_pair(node)),
     exp.Upper: lambda node: call("athena_upper", node.this.copy()),
-    exp.ArrayContains: equality.contains,
+    exp.ArrayContains: membership.contains,
     exp.Nullif: equality_rule,
     exp.ArrayMax: lambda node: call("athena_array_max", node.this.copy()),
     exp.ArrayMin: lambda node: call("athena_array_min", node.this.copy()),
@@ -322,21 +382,21 @@ _RULES: dict[type, Rule] = {
     ),
     exp.ApproxDistinct: lambda node: exp.Count(this=exp.Distinct(expressions=[node.this.copy()]), meta={DONE: True}),
     exp.ApproxQuantile: _quantile,
-    exp.ArgMax: _by("arg_max_null"),
-    exp.ArgMin: _by("arg_min_null"),
+    exp.ArgMax: _by("arg_max"),
+    exp.ArgMin: _by("arg_min"),
     exp.ArrayToString: join_array,
     exp.ArraySize: lambda n: cast(
         call("cardinality" if kind_of(n.this) == DType.MAP else "len", n.this.copy()), DType.BIGINT
     ),
     exp.ArraySlice: lambda n: call("athena_slice", n.this.copy(), n.args["start"].copy(), n.args["end"].copy()),
     exp.ArraySort: lambda node: sorted_by(node) if node.expression else sort_array(node),
-    exp.ArrayPosition: lambda n: cast(equality.position(n), "BIGINT"),
+    exp.ArrayPosition: lambda n: cast(membership.position(n), "BIGINT"),
     exp.Reduce: reduce,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
     exp.JSONExtract: lambda node: json_query(node) if node.args.get("json_query") else _JSON_EXTRACT(node),
     **TEXT_NODES,
     exp.ParseJSON: _python("json_parse"),
-    exp.JSONFormat: lambda node: node.this.copy(),
+    exp.JSONFormat: _json_format,
     exp.RegexpExtract: _regexp_extract,
     exp.RegexpReplace: _regexp_replace,
     exp.RegexpLike: _python("regexp_like", "expression"),
@@ -352,13 +412,20 @@ _RULES: dict[type, Rule] = {
     exp.Date: _date,
     exp.FromISO8601Timestamp: lambda node: cast(call("athena_moment", node.this.copy()), "TIMESTAMPTZ"),
     exp.CurrentTimestamp: lambda node: call("athena_now"),
+    exp.CurrentTimezone: lambda node: exp.Literal.string("UTC"),
+    exp.Kurtosis: lambda node: call("kurtosis", cast(node.this.copy(), DType.DOUBLE)),
+    exp.Normalize: lambda n: call(
+        "athena_normalize",
+        n.this.copy(),
+        exp.Literal.string(n.args["form"].name.upper() if n.args.get("form") else "NFC"),
+    ),
     exp.Localtimestamp: lambda node: call("timezone", exp.Literal.string("UTC"), call("athena_now")),
     exp.GenerateSeries: sequence,
     exp.GroupConcat: _listagg,
     exp.Struct: row,
     exp.MapFromEntries: lambda node: call("map_from_entries", node.this.copy()),
     exp.Hex: lambda node: call("hex", node.this.copy()),
-    exp.Unhex: lambda node: call("unhex", node.this.copy()),
+    exp.Unhex: lambda node: call("athena_from_hex", node.this.copy()),
     exp.Pad: _pad,
     exp.Encode: lambda node: call("encode", node.this.copy()),
     exp.Decode: lambda node: call("athena_from_utf8", node.this.copy()),

@@ -10,11 +10,12 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.plain_functions import DUCKDB, PLAIN
 from localaws.athena.rewrite_nested import NESTED_FUNCTIONS
 from localaws.athena.rewrite_texts import TEXT_FUNCTIONS
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
-from localaws.athena.zones import elsewhere, local, with_timezone
+from localaws.athena.zones import elsewhere, local, with_timezone, zone_of
 
 _QUOTED, _ZONE_LETTER = re.compile("'[^']*'"), re.compile("[zZ]")
 
@@ -71,10 +72,40 @@ def _to_iso8601(node: Any) -> exp.Expr:
     return exp.Paren(this=exp.DPipe(this=text, expression=zone, meta={DONE: True}))
 
 
-def _histogram(node: Any) -> exp.Expr:
-    if node.type is None or node.type.this != DType.MAP:
-        raise not_supported("histogram of a value whose type cannot be derived")
-    return cast(call("histogram", node.expressions[0].copy()), node.type)
+def _typed(rule: Callable[[Any], exp.Expr]) -> Callable[[Any], exp.Expr]:
+    """Return a rule whose result is cast to the type that was inferred, which must be known."""
+
+    def checked(node: Any) -> exp.Expr:
+        if node.type is None or node.type.this == DType.UNKNOWN:
+            raise not_supported(f"{node.name.lower()} of a value whose type cannot be derived")
+        return cast(rule(node), node.type)
+
+    return checked
+
+
+def _plain(name: str) -> Callable[[Any], exp.Expr]:
+    def rule(node: Any) -> exp.Expr:
+        given = zip(node.expressions, PLAIN[name].takes, strict=True)
+        return call(f"athena_{name}", *[cast(value.copy(), DUCKDB[letter]) for value, letter in given])
+
+    return rule
+
+
+def _offset(part: str) -> Callable[[Any], exp.Expr]:
+    """Return the rule for the hours or minutes that the zone of a timestamp is ahead of UTC."""
+
+    def rule(node: Any) -> exp.Expr:
+        (moment,) = node.expressions
+        ahead = call("athena_ahead", moment.copy(), zone_of(moment.type))
+        return cast(call("date_part", exp.Literal.string(part), ahead), DType.BIGINT)
+
+    return rule
+
+
+def _regexp_position(node: Any) -> exp.Expr:
+    text, pattern, *places = (each.copy() for each in node.expressions)
+    places += [exp.Literal.number(1)] * (2 - len(places))
+    return call("athena_regexp_position", text, pattern, *places)
 
 
 NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
@@ -92,11 +123,21 @@ NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "url_extract_fragment": _same("athena_url_extract_fragment"),
     "array_union": _same("athena_array_union"),
     "arrays_overlap": _same("athena_arrays_overlap"),
+    **{name: _plain(name) for name in PLAIN},
+    "regexp_position": _regexp_position,
+    "json_size": _same("athena_json_size"),
+    "timezone_hour": _offset("hour"),
+    "timezone_minute": _offset("minute"),
+    "contains_sequence": _same("athena_contains_sequence"),
+    "trim_array": _same("athena_trim_array"),
+    "ngrams": _same("athena_ngrams"),
+    "array_histogram": _typed(_same("athena_array_histogram")),
+    "cosine_similarity": _same("athena_cosine_similarity"),
     **NESTED_FUNCTIONS,
     **TEXT_FUNCTIONS,
     "map_values": _same("map_values"),
     "map_concat": _same("map_concat"),
-    "histogram": _histogram,
+    "histogram": _typed(_same("histogram")),
     "format_datetime": _format_datetime,
     "json_array_length": _same("athena_json_array_length"),
     "url_extract_host": _same("athena_url_extract_host"),

@@ -10,10 +10,15 @@ from typing import Any, Final
 
 from sqlglot import exp
 
+from localaws.athena import typing as types
 from localaws.athena.annotate_nested import FIELD
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.fresh import fresh, several
-from localaws.athena.unnest import DONE, call
+from localaws.athena.once import once_if_heavy
+from localaws.athena.typing import DType
+from localaws.athena.unnest import DONE, call, cast
+
+_FIRST: Final = exp.Literal.number(1)
 
 
 def row(node: Any) -> exp.Expr:
@@ -114,8 +119,47 @@ def _zip_with(node: Any) -> exp.Expr:
 
 
 def _unless_null(arrays: list[exp.Expr], made: Callable[[list[exp.Expr]], exp.Expr]) -> exp.Expr:
-    there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in arrays])
-    return exp.Case(ifs=[exp.If(this=there, true=made(arrays))], meta={DONE: True})
+    def of(*given: exp.Expr) -> exp.Expr:
+        there = exp.and_(*[each.copy().is_(exp.null()).not_() for each in given])
+        return exp.Case(ifs=[exp.If(this=there, true=made([each.copy() for each in given]))], meta={DONE: True})
+
+    return once_if_heavy(arrays, of)
+
+
+def _map_zip_with(node: Any) -> exp.Expr:
+    one, other, function = node.expressions
+
+    def made(given: list[exp.Expr]) -> exp.Expr:
+        key = fresh(function, *given)
+        values = [call("list_extract", call("map_extract", each.copy(), key.copy()), _FIRST.copy()) for each in given]
+        keys = call("athena_array_union", *[call("map_keys", each.copy()) for each in given])
+        body = exp.Lambda(this=_with(function, key, *values), expressions=[key])
+        return call("map", keys, call("list_transform", keys.copy(), body))
+
+    return _unless_null([one.copy(), other.copy()], made)
+
+
+def _multimap_from_entries(node: Any) -> exp.Expr:
+    (entries,) = node.expressions
+    fields = types.fields(types.element_of(entries.type))
+    parts = []
+    for number, (name, _) in enumerate(fields, 1):
+        entry = fresh(entries)
+        body = _part(entry.copy(), number if name is None else name)
+        parts.append(call("list_transform", entries.copy(), exp.Lambda(this=body, expressions=[entry])))
+    return call("athena_multimap", *parts)
+
+
+def _reduce_agg(node: Any) -> exp.Expr:
+    value, start, merge, _ = node.expressions
+    return call("list_reduce", _where_key(value, value), merge.copy(), start.copy())
+
+
+def _most_frequent(node: Any) -> exp.Expr:
+    buckets, value, _ = node.expressions
+    if node.type is None or node.type.this == DType.UNKNOWN:
+        raise not_supported("approx_most_frequent of a value whose type cannot be derived")
+    return cast(call("athena_most_frequent", call("histogram", value.copy()), buckets.copy()), node.type)
 
 
 def _multimap_agg(node: Any) -> exp.Expr:
@@ -144,4 +188,8 @@ NESTED_FUNCTIONS: Final[dict[str, Callable[[Any], exp.Expr]]] = {
     "transform_keys": lambda node: call("map", _made(node), call("map_values", node.expressions[0].copy())),
     "zip": _zip,
     "zip_with": _zip_with,
+    "map_zip_with": _map_zip_with,
+    "multimap_from_entries": _multimap_from_entries,
+    "reduce_agg": _reduce_agg,
+    "approx_most_frequent": _most_frequent,
 }

@@ -9,9 +9,9 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.casts import cast_rule
-from localaws.athena.equality import once
 from localaws.athena.errors import not_supported
 from localaws.athena.json_casts import json_text
+from localaws.athena.once import once
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -48,7 +48,8 @@ def json_value(node: Any) -> exp.Expr:
     kind = node.args.get("returning")
     if node.args.get("on_condition"):
         return _on_condition(node, kind)
-    found = call("athena_json_value", node.this.copy(), node.args["path"].copy())
+    whole = bool(kind) and kind.this in types.INTEGERS
+    found = call("athena_json_value", node.this.copy(), node.args["path"].copy(), _flag(whole))
     if not kind or kind.this in types.TEXT:
         return found
     found.type = exp.DataType(this=DType.VARCHAR)
@@ -67,7 +68,8 @@ def _on_condition(node: Any, kind: Any) -> exp.Expr:
     defaults = {key: given.args[key] for key in ("empty", "error") if isinstance(given.args.get(key), exp.Expr)}
     if any(each.type is not None and each.type.this not in _OF_TEXT for each in defaults.values()):
         raise not_supported("json_value with a DEFAULT that is no text", allowed="CAST(… AS varchar)")
-    outcome = call("athena_json_outcome", *path, *[_flag(each) for each in errors])
+    whole = bool(kind) and kind.this in types.INTEGERS
+    outcome = call("athena_json_outcome", *path, *[_flag(each) for each in (*errors, whole)])
 
     def made(result: exp.Expr, *others: exp.Expr) -> exp.Expr:
         state, value = (call("list_extract", result.copy(), exp.Literal.number(place)) for place in (1, 2))
@@ -112,8 +114,11 @@ def _json_member(value: Any) -> exp.Expr:
         return value.copy()  # type: ignore[no-any-return]
     if isinstance(value, exp.Null):
         return cast(exp.null(), DType.VARCHAR)
-    if value.type is None or value.type.this in (DType.ARRAY, DType.MAP, DType.STRUCT, DType.JSON):
-        raise not_supported("JSON, arrays, maps and rows in json_object and json_array", allowed="CAST(… AS json)")
+    if value.type is not None and value.type.this == DType.JSON:  # a scalar is a text in it, all else fails
+        return call("athena_json_string", call("athena_json_varchar", value.copy()))
+    if value.type is None or value.type.this in (DType.ARRAY, DType.MAP, DType.STRUCT):
+        raise not_supported("arrays, maps and rows in json_object and json_array",
+                            allowed="json_format(CAST(… AS json)) as a text, json_array of their values")  # fmt: skip
     return json_text(value.copy(), value.type)
 
 

@@ -14,6 +14,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
 from localaws.athena.known_functions import no_such_function
+from localaws.athena.plain_functions import PLAIN
 from localaws.athena.typing import DType
 
 #: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
@@ -46,9 +47,11 @@ SIGNATURES: dict[str, str] = {
     # aggregates
     "count": "|X", "count_if": "B", "sum": "X", "avg": "X", "min": "X|XI", "max": "X|XI", "arbitrary": "X",
     "any_value": "X",
-    "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX", "min_by": "XX", "bool_and": "B",
+    "approx_distinct": "X", "approx_percentile": "NF|NA", "max_by": "XX|XXI", "min_by": "XX|XXI", "bool_and": "B",
     "bool_or": "B", "every": "B", "array_agg": "X", "map_agg": "XX",
-    "multimap_agg": "XX", "map_union": "M", "histogram": "X", "listagg": "T|TT", "stddev": "N",
+    "multimap_agg": "XX",
+    "reduce_agg": "XXLL", "approx_most_frequent": "IXI", "kurtosis": "N",
+    "map_union": "M", "histogram": "X", "listagg": "T|TT", "stddev": "N",
     "stddev_samp": "N", "stddev_pop": "N", "variance": "N", "var_samp": "N", "var_pop": "N", "corr": "NN",
     "covar_pop": "NN", "covar_samp": "NN", "grouping": "X+", "geometric_mean": "N", "regr_slope": "NN",
     "regr_intercept": "NN", "bitwise_and_agg": "I", "bitwise_or_agg": "I",
@@ -58,7 +61,7 @@ SIGNATURES: dict[str, str] = {
     # conditions
     "coalesce": "XX+", "nullif": "XX", "if": "BX|BXX", "try": "X", "greatest": "X+", "least": "X+", "typeof": "X",
     # numbers
-    "abs": "N", "sign": "N", "ceil": "N", "ceiling": "N", "floor": "N", "round": "N|NI", "truncate": "F", "mod": "NN",
+    "abs": "N", "sign": "N", "ceil": "N", "ceiling": "N", "floor": "N", "round": "N|NI", "truncate": "F|N", "mod": "NN",
     "power": "NN", "pow": "NN", "sqrt": "N", "cbrt": "N", "ln": "N", "exp": "N", "log": "NN", "log2": "N",
     "log10": "N", "degrees": "N", "radians": "N", "sin": "N", "cos": "N", "tan": "N", "acos": "N", "asin": "N",
     "atan": "N", "atan2": "NN", "pi": "", "rand": "|I|II", "random": "|I|II", "width_bucket": "NNNI",
@@ -76,6 +79,8 @@ SIGNATURES: dict[str, str] = {
     "url_decode": "T", "url_encode": "T", "split_to_map": "TTT", "uuid": "",
     "regexp_extract_all": "TT|TTI", "regexp_split": "TT", "url_extract_port": "T", "url_extract_fragment": "T",
     "hamming_distance": "TT",
+    **{name: each.takes.upper() for name, each in PLAIN.items()},
+    "normalize": "T|TT", "regexp_position": "TT|TTI|TTII", "json_size": "TT|JT",
     # bytes
     "to_utf8": "T", "from_utf8": "V", "to_hex": "V", "from_hex": "T", "md5": "V", "sha256": "V",
     "sha1": "V", "sha512": "V", "crc32": "V", "to_base64": "V", "from_base64": "T",
@@ -97,6 +102,7 @@ SIGNATURES: dict[str, str] = {
     "from_unixtime": "N|NT", "with_timezone": "ST", "to_unixtime": _MOMENT, "from_iso8601_date": "T",
     "from_iso8601_timestamp": "T", "now": "",
     "parse_datetime": "TT",
+    "timezone_hour": "Z", "timezone_minute": "Z", "current_timezone": "",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
     "cardinality": "A|M", "contains": "AX", "element_at": "AI|MX", "array_distinct": "A", "array_sort": "A|AL",
@@ -106,6 +112,8 @@ SIGNATURES: dict[str, str] = {
     "repeat": "XI",
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
     "map_entries": "M", "map_from_entries": "A",
+    "multimap_from_entries": "A", "map_zip_with": "MML", "cosine_similarity": "MM", "contains_sequence": "AA",
+    "trim_array": "AI", "ngrams": "AI", "array_histogram": "A",
     "map_filter": "ML", "transform_values": "ML", "transform_keys": "ML", "zip": "AA+", "zip_with": "AAL",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip

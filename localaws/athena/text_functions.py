@@ -5,7 +5,6 @@ https://trino.io/docs/current/functions/json.html#json-path-language, …/functi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +16,6 @@ from typing import Any, Final
 from localaws.athena import formats
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-_STEP = re.compile(r"\s*(?:\.\s*([A-Za-z_]\w*|\*)|\.\s*\"([^\"]*)\"|\[\s*(\d+|\*)\s*\])")
 _SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-+ 0,(#]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])")
 _MOST_FORMATTED = 100_000
 #: The exponent of a double is no greater.
@@ -97,174 +95,6 @@ def strpos(text: str, part: str, instance: int) -> int:
         if place < 0:
             return 0
     return place + 1
-
-
-@lru_cache(maxsize=256)
-def _path(path: str) -> tuple[bool, tuple[str | int | None, ...]]:
-    """Return whether a path is lax, and its steps: a name, a number, None for each."""
-    written = re.fullmatch(r"\s*(lax|strict)\s+\$(.*)", path, re.DOTALL)
-    if written is None:
-        raise ValueError(f"INVALID_PATH: the JSON path {path!r} begins with neither 'lax $' nor 'strict $'")
-    steps: list[str | int | None] = []
-    rest = written[2].rstrip()
-    while rest:
-        found = _STEP.match(rest)
-        if found is None or found[1] == "*":
-            raise ValueError(f"NOT_SUPPORTED: the JSON path {path!r} is not supported by the local Athena yet")
-        steps.append(found[1] or found[2] if found[3] is None else None if found[3] == "*" else int(found[3]))
-        rest = rest[found.end() :]
-    return written[1] == "lax", tuple(steps)
-
-
-def _items(text: str, path: str) -> list[Any] | None:
-    """Return what a path leads to; None where it fails."""
-    lax, steps = _path(path)
-    try:
-        items = [json.loads(text, parse_float=Decimal)]
-    except ValueError:
-        return None
-    for step in steps:
-        following: list[Any] = []
-        for item in items:
-            if isinstance(step, str):
-                for each in item if lax and isinstance(item, list) else [item]:
-                    if isinstance(each, dict) and step in each:
-                        following.append(each[step])
-                    elif not lax:
-                        return None
-                continue
-            if not (isinstance(item, list) or lax):
-                return None
-            array = item if isinstance(item, list) else [item]
-            if step is None:
-                following += array
-            elif step < len(array):
-                following.append(array[step])
-            elif not lax:
-                return None
-        items = following
-    return items
-
-
-def json_exists(text: str, path: str) -> bool:
-    """Return whether a path leads to something."""
-    return bool(_items(text, path))
-
-
-def json_value(text: str, path: str) -> str | None:
-    """Return the one plain value that a path leads to, None for none, for several, and for an array or object."""
-    return _scalar(_items(text, path))
-
-
-def _scalar(items: list[Any] | None) -> str | None:
-    if items is None or len(items) != 1 or items[0] is None or isinstance(items[0], dict | list):
-        return None
-    return items[0] if isinstance(items[0], str) else _json(items[0])
-
-
-def json_outcome(text: str, path: str, empty_fails: bool, error_fails: bool) -> list[str | None]:
-    """Return what a path leads to, and its value: one plain ``value``, or NULL; nothing, ``empty``; or an ``error``."""
-    items = _items(text, path)
-    if items is not None and not items:
-        if empty_fails:
-            raise ValueError("JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON: no value found")
-        return ["empty", None]
-    if items is None or len(items) != 1 or isinstance(items[0], dict | list):
-        if error_fails:
-            raise ValueError(f"JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON by {path!r}")
-        return ["error", None]
-    return ["value", _scalar(items)]
-
-
-def json_query(text: str, path: str, wrapper: str) -> str | None:
-    """Return the JSON that a path leads to, in an array if the wrapper says so."""
-    items = _items(text, path)
-    if not items:
-        return None
-    if wrapper == "WITH" or (wrapper == "CONDITIONAL" and (len(items) > 1 or not isinstance(items[0], dict | list))):
-        return _json(items)
-    return _json(items[0]) if len(items) == 1 else None
-
-
-def json_object(names: list[str | None], values: list[str | None], absent: bool) -> str:
-    """Return the object of JSON texts under names; ``absent`` says that those that are NULL are left out."""
-    parts: dict[str, str] = {}
-    for name, value in zip(names, values, strict=True):
-        if name is None:
-            raise _bad("null value passed for JSON object key to JSON_OBJECT function")
-        if value is None and absent:
-            continue
-        if name in parts:
-            raise ValueError("NOT_SUPPORTED: cannot construct a JSON object with duplicate key")
-        parts[name] = "null" if value is None else value
-    return "{" + ",".join(f"{_json(name)}:{value}" for name, value in parts.items()) + "}"
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, Decimal):
-        if abs(value.adjusted()) > _MOST_DIGITS:
-            raise ValueError(f"NOT_SUPPORTED: the number {value} in JSON is not supported by the local Athena")
-        return format(value, "f")
-    if isinstance(value, list):
-        return f"[{','.join(map(_json, value))}]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_json(key)}:{_json(each)}" for key, each in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def json_array_contains(text: str, wanted: str) -> bool | None:
-    """Return whether an array has the value of a JSON text; None for what is no array."""
-    array = _whole(text)
-    return any(type(each) is type(json.loads(wanted)) and each == json.loads(wanted) for each in array) if isinstance(
-        array, list
-    ) else None  # fmt: skip
-
-
-def json_array_get(text: str, index: int) -> str | None:
-    """Return the JSON of an element, counted from 0, and from the end where the number is negative."""
-    array = _whole(text)
-    if not isinstance(array, list) or not -len(array) <= index < len(array):
-        return None
-    return _compact(array[index])
-
-
-def json_field(text: str, name: str, place: int, count: int) -> str | None:
-    """Return the JSON of a row's field: of an object by its name in any case, of an array by its place."""
-    value = _whole(text)
-    if isinstance(value, list):
-        if len(value) != count:
-            raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast a JSON array of {len(value)} to a row of {count}")
-        return _compact(value[place])
-    found = [each for key, each in value.items() if key.lower() == name.lower()] if isinstance(value, dict) else []
-    if len(found) > 1:
-        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast a JSON object with several fields {name} to a row")
-    return _compact(found[0]) if found else None
-
-
-def json_array_of(text: str, kind: str) -> str:
-    """Return the JSON of an array, or null, that is cast to a type."""
-    if not isinstance(_whole(text), list | None):
-        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast {text} to {kind}")
-    return text
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def is_json_scalar(text: str) -> bool:
-    """Return whether a JSON text is neither array nor object."""
-    try:
-        return not isinstance(json.loads(text), dict | list)
-    except ValueError:
-        raise _bad(f"Invalid JSON value: {text}") from None
-
-
-def _whole(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def format_values(pattern: str, values: list[str | None], kinds: str) -> str:
@@ -387,16 +217,6 @@ PYTHON: Final[dict[str, tuple[Callable[..., Any], list[str], str]]] = {
     "to_base": (to_base, ["BIGINT", "BIGINT"], _TEXT),
     "from_base": (from_base, [_TEXT, "BIGINT"], "BIGINT"),
     "strpos": (strpos, [_TEXT, _TEXT, "BIGINT"], "BIGINT"),
-    "json_exists": (json_exists, [_TEXT, _TEXT], "BOOLEAN"),
-    "json_value": (json_value, [_TEXT, _TEXT], _TEXT),
-    "json_object": (json_object, ["VARCHAR[]", "VARCHAR[]", "BOOLEAN"], _TEXT),
-    "json_outcome": (json_outcome, [_TEXT, _TEXT, "BOOLEAN", "BOOLEAN"], "VARCHAR[]"),
-    "json_query": (json_query, [_TEXT, _TEXT, _TEXT], _TEXT),
-    "json_array_contains": (json_array_contains, [_TEXT, _TEXT], "BOOLEAN"),
-    "json_array_get": (json_array_get, [_TEXT, "BIGINT"], _TEXT),
-    "json_field": (json_field, [_TEXT, _TEXT, "BIGINT", "BIGINT"], _TEXT),
-    "json_array_of": (json_array_of, [_TEXT, _TEXT], _TEXT),
-    "is_json_scalar": (is_json_scalar, [_TEXT], "BOOLEAN"),
     "format": (format_values, [_TEXT, "VARCHAR[]", _TEXT], _TEXT),
     "parse_datetime": (parse_datetime, [_TEXT, _TEXT], "TIMESTAMP"),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
 from sqlglot import exp
@@ -19,8 +19,39 @@ from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
 _WRITTEN: Final = re.compile(
-    r"\s*(\d{4,}-\d{1,2}-\d{1,2}(?: \d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?)\s+([A-Z]\w+(?:/\w+)+)\s*"
+    r"\s*(\d{4,}-\d{1,2}-\d{1,2}(?: \d{1,2}:\d{1,2}(?::\d{1,2}(?:\.\d+)?)?)?)\s*"
+    r"((?<=\s)[A-Z]\w+(?:/\w+)+|[+-]\d\d:?\d\d)\s*"
 )
+
+
+#: A zone that is so far ahead of UTC all the time.
+_OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)")
+_FARTHEST: Final = 14 * 60
+
+
+def duckdb_zone(zone: str) -> str:
+    """Return a zone as DuckDB names it, which has a prefix for those without a name."""
+    return f"GMT{zone}" if _OFFSET.fullmatch(zone) else zone
+
+
+def zone_of(kind: exp.DataType) -> exp.Expr:
+    """Return the zone of a type of timestamps for DuckDB."""
+    return exp.Literal.string(duckdb_zone(types.zone_of(kind)))
+
+
+def _named(zone: str) -> str:
+    """Return a zone by the name that Trino shows of it."""
+    found = _OFFSET.fullmatch(zone)
+    name = f"{found[1]}{found[2]}:{found[3]}" if found else zone
+    return "UTC" if name in types.UTC else name
+
+
+def _clock(zone: str) -> tzinfo:
+    found = _OFFSET.fullmatch(zone)
+    if found is None:
+        return zoneinfo.ZoneInfo(zone)
+    ahead = timedelta(hours=int(found[2]), minutes=int(found[3]))
+    return timezone(-ahead if found[1] == "-" else ahead)
 
 
 def with_zones(tree: exp.Expr) -> None:
@@ -34,7 +65,9 @@ def with_zones(tree: exp.Expr) -> None:
             node.replace(exp.AtTimeZone(this=node.copy(), zone=zone))
         elif isinstance(node, exp.Cast) and node.to.this == DType.TIMESTAMPTZ and isinstance(node.this, exp.Literal):
             found = _WRITTEN.fullmatch(node.this.name)
-            if found is not None and found[2] not in types.UTC:
+            if found is not None and _named(found[2]) == "UTC":
+                node.this.replace(exp.Literal.string(f"{found[1]} UTC"))
+            elif found is not None:
                 _check_written(found[1], found[2])
                 local = exp.Cast(this=exp.Literal.string(found[1]), to=types.timestamp(_digits(found[1])))
                 node.replace(exp.Anonymous(this="with_timezone", expressions=[local, exp.Literal.string(found[2])]))
@@ -46,16 +79,14 @@ def zoned(moment: Any, zone: Any) -> exp.DataType | None:
         return None
     kind = moment.type
     known = kind is not None and kind.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS)
-    return types.zoned(
-        "UTC" if zone.name in types.UTC else zone.name, (types.parameters(kind) or [3])[0] if known else 3
-    )
+    return types.zoned(_named(zone.name), (types.parameters(kind) or [3])[0] if known else 3)
 
 
 def local(value: Any) -> exp.Expr:
     """Return a timestamp with a zone as the local time there; values without a zone are returned unchanged."""
     copied: exp.Expr = value.copy()
     if value.type is not None and value.type.this == DType.TIMESTAMPTZ:
-        return call("timezone", exp.Literal.string(types.zone_of(value.type)), copied)
+        return call("timezone", zone_of(value.type), copied)
     return copied
 
 
@@ -104,7 +135,7 @@ def with_timezone(node: Any) -> exp.Expr:
         raise not_supported("with_timezone of a zone that is not written there")
     _check(types.zone_of(node.type))
     there = cast(node.expressions[0].copy(), "TIMESTAMP")
-    return call("athena_earliest", there, exp.Literal.string(types.zone_of(node.type)))
+    return call("athena_earliest", there, zone_of(node.type))
 
 
 def part(node: Any) -> exp.Expr:
@@ -124,8 +155,10 @@ def _takes_local(parent: Any) -> bool:
 
 
 def _check(zone: str) -> None:
-    if re.fullmatch(r"[+-]\d\d:?\d\d", zone):
-        raise not_supported(f"the zone {zone}", allowed="a name, as 'Europe/Vienna'")
+    if found := _OFFSET.fullmatch(zone):
+        if int(found[3]) >= 60 or int(found[2]) * 60 + int(found[3]) > _FARTHEST:
+            raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Time zone not supported: {zone}")
+        return
     if zone not in zoneinfo.available_timezones():
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", f"Time zone not supported: {zone}")
 
@@ -156,4 +189,4 @@ def common_zone(left: exp.DataType, right: exp.DataType) -> None:
 
 def shown(moment: datetime, kind: exp.DataType) -> datetime:
     """Return a moment as the local time of the zone of its type."""
-    return moment.astimezone(zoneinfo.ZoneInfo(types.zone_of(kind))).replace(tzinfo=None)
+    return moment.astimezone(_clock(types.zone_of(kind))).replace(tzinfo=None)
