@@ -316,7 +316,10 @@ def hive_name(kind: exp.DataType) -> str:
     if kind.this == DType.MAP:
         return f"map<{hive_name(kind.expressions[0])},{hive_name(kind.expressions[1])}>"
     if kind.this == DType.STRUCT:
-        return "struct<" + ",".join(f"{f.name}:{hive_name(f.kind)}" for f in kind.expressions) + ">"
+        if any(name is None for name, _ in fields(kind)):
+            reason = f"Anonymous row type is not supported in Hive. Please give each field a name: {trino_name(kind)}"
+            raise QueryFailed("NOT_SUPPORTED", reason)
+        return "struct<" + ",".join(f"{name}:{hive_name(found)}" for name, found in fields(kind)) + ">"
     if kind.this in TEXT:
         return "string"
     if kind.this in TIMESTAMPS:
