@@ -23,6 +23,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
+from localaws.athena.null_lists import mend
 from localaws.athena.sources import (
     MODIFIED,
     PATH,
@@ -36,6 +37,8 @@ from localaws.athena.sources import (
     s3_filesystem,
 )
 from localaws.context import Context
+
+mend()
 
 _PARQUET = pads.ParquetFileFormat()
 
