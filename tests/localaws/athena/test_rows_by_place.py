@@ -97,3 +97,22 @@ def test_a_row_without_names_makes_no_column(client: Client) -> None:
         assert failed.startswith("NOT_SUPPORTED")
         assert failed.endswith(f"{said}row(integer, varchar)")
     assert objects(client) == []
+
+
+def test_tables_and_views_of_a_union_of_rows_have_all_of_their_fields(client: Client) -> None:
+    union = (
+        "SELECT 1 id, CAST(ROW(1, 'x') AS ROW(a int, b varchar)) z "
+        "UNION ALL SELECT 2, CAST(ROW(BIGINT '2', 'y') AS ROW(a bigint, b varchar))"
+    )
+    client.rows(f"CREATE TABLE c WITH (external_location = 's3://rows/{client.database}/c/') AS {union}")
+    client.rows(f"CREATE VIEW v AS {union}")
+    for name in ("c", "v"):
+        assert client.rows(f"SELECT id, z.a, z.b FROM {name} ORDER BY id") == [["1", "1", "x"], ["2", "2", "y"]]
+    other = union.replace("a bigint, b varchar", "p bigint, q varchar")
+    made, to = f"external_location = 's3://rows/{client.database}/d/'", f"TO 's3://rows/{client.database}/u/'"
+    for statement in (
+        f"CREATE VIEW w AS {other}",
+        f"CREATE TABLE d WITH ({made}) AS {other}",
+        f"UNLOAD ({other}) {to} WITH (format = 'JSON')",
+    ):
+        assert "Please give each field a name: row(bigint, varchar)" in client.fails(statement)
