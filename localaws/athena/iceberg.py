@@ -60,6 +60,11 @@ class IcebergSource:
         }
         self.hidden = file_columns(PATH, MODIFIED)
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """Return the table's properties."""
+        return dict(self._table.properties)
+
     def partitioned_by(self) -> list[str]:
         """Return the fields that the table is partitioned by now, each as PARTITIONED BY names it."""
         found = []

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pyiceberg import types as iceberg
@@ -176,6 +177,12 @@ def properties_of(given: dict[str, str]) -> dict[str, str]:
             failed(f"SemanticException the property {key} is a whole number above 0, not {value!r}")
         found[_PROPERTIES.get(low, low)] = value.lower() if low in ("format", "write_compression") else value
     return found
+
+
+def given_properties(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return those of Athena's properties that an Iceberg table has, as ``properties_of`` takes them."""
+    found = {ours: kept[theirs] for ours, theirs in _PROPERTIES.items() if theirs in kept}
+    return found | {name: kept[name] for name in _KEPT if name in kept}
 
 
 def spec_of(transforms: tuple[kinds.Transform, ...], schema: Schema) -> PartitionSpec:
