@@ -419,9 +419,20 @@ def _truncated(self: Any, node: Any) -> None:
 
 
 def _map(self: Any, node: Any) -> None:
-    inner = [types.element_of(part.type) for part in (node.args.get("keys"), node.args.get("values")) if part]
-    known = len(inner) == 2 and all(each is not None for each in inner)
-    self._set_type(node, types.nested(DType.MAP, [each.copy() for each in inner]) if known else DType.MAP)
+    """Give ``MAP()`` the type of a map of nothing, other maps that of their keys and values if these are known."""
+    arrays = [part for part in (node.args.get("keys"), node.args.get("values")) if part is not None]
+    inner = [_element(part) for part in arrays]
+    kind: Any = DType.MAP if all(isinstance(each, exp.Array) and not each.expressions for each in arrays) else None
+    if len(inner) == 2 and all(each is not None for each in inner):
+        kind = types.nested(DType.MAP, [each.copy() for each in inner])
+    self._set_type(node, kind)
+
+
+def _element(array: Any) -> Any:
+    """Return the type of the elements of an array: that of NULL where there is nothing else."""
+    if isinstance(array, exp.Array) and array.expressions and all(isinstance(e, exp.Null) for e in array.expressions):
+        return exp.DataType(this=DType.NULL)
+    return types.element_of(array.type)
 
 
 def _first(self: Any, node: Any) -> None:

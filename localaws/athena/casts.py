@@ -11,7 +11,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import holds_rows, json_text, row_of_json
 from localaws.athena.mixtures import check_char_inside, check_inner
-from localaws.athena.row_casts import is_empty, null_of, row_cast
+from localaws.athena.row_casts import is_written_out, null_of, row_cast, spelled
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import elsewhere, local
@@ -39,7 +39,7 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a ty
     check_char_inside(target)
     if isinstance(node.this, exp.Null) or kind == DType.NULL:
         return null_of(target) if types.has_rows(target) else cast(node.this.copy(), _duckdb_type(target))
-    if types.has_rows(target) and kind == DType.UNKNOWN and not is_empty(node.this):
+    if types.has_rows(target) and kind == DType.UNKNOWN and not (spelled(target) and is_written_out(node.this)):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
     if source is not None and kind == target.this and (types.has_rows(source) or types.has_rows(target)):
         made = row_cast(node.this.copy(), source, target, _part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,13 @@ from sqlglot import exp
 from sqlglot.errors import OptimizeError, ParseError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.qualify_columns import qualify_columns
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
 from localaws.athena.column_lists import check_aliases, is_star, spread_rows
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
@@ -29,6 +31,8 @@ from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
 from localaws.athena.views import View, expand
 from localaws.athena.zones import with_zones
+
+log = logging.getLogger("localaws.athena")
 
 _UNNEST_PASSES = 6
 _COERCION_PASSES = 50
@@ -101,6 +105,20 @@ def plan(
     database: str,
     columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
+) -> QueryPlan:
+    """Return how to run a SELECT, as ``planned`` does; refuse one that ends in an error that nobody has thought of."""
+    try:
+        return planned(query, database, columns_of, view_of)
+    except UNFORESEEN as error:
+        log.exception("a query could not be planned: %s", query if isinstance(query, str) else query.sql)
+        raise not_supported(f"this query, whose planning ended in {type(error).__name__} ({error}),") from error
+
+
+def planned(
+    query: str | Parsed,
+    database: str,
+    columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
+    view_of: Callable[[str, str, str], View | None],
 ) -> QueryPlan:
     """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns, and those that
     a star leaves out, or raises TABLE_NOT_FOUND.
@@ -339,6 +357,8 @@ def _typed(tree: exp.Expr, schema: MappingSchema) -> exp.Expr:
         if not rewrite_unnests(tree):
             check_rows(tree)
             return tree
+        if any(map(is_star, _query(tree).selects)):  # of an UNNEST, whose columns are known by now
+            tree = qualify_columns(tree, schema=schema, expand_alias_refs=False)
     raise not_supported("UNNEST nested this deeply")
 
 

@@ -46,6 +46,21 @@ def is_empty(value: exp.Expr) -> bool:
     return all(isinstance(each, exp.Array | exp.Map | exp.Null) for each in value.walk())
 
 
+def is_written_out(value: exp.Expr) -> bool:
+    """Return whether a value is of rows without names, brackets and literals alone: DuckDB casts these by place."""
+    return all(_is_plain(each) for each in value.walk())
+
+
+def _is_plain(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Anonymous):
+        return node.name == "row" and bool(node.meta.get(DONE))
+    if isinstance(node, exp.Cast):
+        return not types.has_rows(node.to)
+    return isinstance(
+        node, exp.Array | exp.Map | exp.Null | exp.Literal | exp.Boolean | exp.DataType | exp.DataTypeParam
+    )
+
+
 def null_of(kind: exp.DataType) -> exp.Expr:
     """Return NULL of a type that DuckDB can spell or not: its rows without names it cannot."""
     if spelled(kind) is not None:

@@ -66,7 +66,7 @@ def _lateral(node: exp.Unnest) -> exp.Expr:
         raise mismatch("line 1:1", alias.name, len(names), len(values))
     if len(names) < len(values):
         names = names[:] if not ordinal_name else names[:-1]
-        names += [f"_col{position}" for position in range(len(names), len(values) - bool(ordinal_name))]
+        names += [f"_col_{position}" for position in range(len(names), len(values) - bool(ordinal_name))]
         names += [ordinal_name] if ordinal_name else []
     query = exp.Select(
         expressions=[

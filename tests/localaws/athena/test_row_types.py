@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from localaws.athena import plan, rewrite
 from localaws.athena import typing as types
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
@@ -39,11 +40,17 @@ class Kind:
         if self.name == "row":
             return f"ROW({', '.join(map(Kind.literal, self.inner, value))})"
         if self.name == "array":
-            return f"ARRAY[{', '.join(map(self.inner[0].literal, value))}]"
+            made = f"ARRAY[{', '.join(map(self.inner[0].literal, value))}]"
+            return made if any(each is not None for each in value) else self.typed(made)
         if self.name == "map":
             keys = ", ".join(f"'{key}'" for key in value)
-            return f"MAP(ARRAY[{keys}], ARRAY[{', '.join(map(self.inner[0].literal, value.values()))}])"
+            made = f"MAP(ARRAY[{keys}], ARRAY[{', '.join(map(self.inner[0].literal, value.values()))}])"
+            return made if any(each is not None for each in value.values()) else self.typed(made)
         return f"'{value}'" if self.name == "varchar" else str(value)
+
+    def typed(self, literal: str) -> str:
+        """Return a literal of which nothing else says the type."""
+        return f"CAST({literal} AS {self.sql(Names(('a', 'b', 'c', 'd', 'e')))})"
 
     def text(self, value: Any, names: Names) -> str:
         if value is None:
@@ -228,3 +235,19 @@ def test_rows_are_as_trino_has_them(opened: QueryEngine, sql: str, said: str) ->
     except QueryFailed as error:
         found = str(error)
     assert found == said
+
+
+def test_an_error_that_nobody_has_thought_of_is_told_as_a_refusal(
+    opened: QueryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_given: Any) -> Any:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setitem(rewrite.NAMED_FUNCTIONS, "cosine_similarity", fails)
+    with pytest.raises(
+        QueryFailed, match=r"^NOT_SUPPORTED: the expression COSINE_SIMILARITY\(.*IndexError: list index"
+    ):
+        opened.answer("SELECT cosine_similarity(MAP(ARRAY['a'], ARRAY[1e0]), MAP(ARRAY['a'], ARRAY[1e0]))", "db")
+    monkeypatch.setattr(plan, "check_types", fails)
+    with pytest.raises(QueryFailed, match=r"^NOT_SUPPORTED: this query, whose planning ended in IndexError"):
+        opened.answer("SELECT 1", "db")
