@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from localaws.athena import plan, rewrite
+from localaws.athena import plan, rewrite_functions
 from localaws.athena import typing as types
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
@@ -243,7 +243,7 @@ def test_an_error_that_nobody_has_thought_of_is_told_as_a_refusal(
     def fails(*_given: Any) -> Any:
         raise IndexError("list index out of range")
 
-    monkeypatch.setitem(rewrite.NAMED_FUNCTIONS, "cosine_similarity", fails)
+    monkeypatch.setitem(rewrite_functions.NAMED_FUNCTIONS, "cosine_similarity", fails)
     with pytest.raises(
         QueryFailed, match=r"^NOT_SUPPORTED: the expression COSINE_SIMILARITY\(.*IndexError: list index"
     ):
