@@ -16,6 +16,8 @@ from localaws.athena.typing import DType
 from localaws.athena.zones import common_zone, zoned
 
 INT_MAX = 2**31 - 1
+_NESTED: Final = (DType.ARRAY, DType.MAP, DType.STRUCT)
+_NUMBERS: Final = {*types.INTEGERS, *types.FLOATS, DType.DECIMAL}
 
 
 @functools.cache
@@ -64,6 +66,7 @@ def rules() -> dict[Any, Any]:
         exp.ArrayAgg: lambda s, e: s._set_type(e, types.array_of(e.this.type)),
         exp.Bracket: _bracket,
         exp.Struct: lambda s, e: s._set_type(e, types.row_of([part.type for part in e.expressions])),
+        exp.Map: _map,
         exp.MapFromEntries: lambda s, e: s._set_type(e, map_of_entries(e.this.type)),
         exp.Anonymous: _anonymous,
         exp.AtTimeZone: lambda s, e: s._set_type(e, zoned(e.this, e.args["zone"]) or DType.TIMESTAMPTZ),
@@ -189,11 +192,13 @@ NAMED: dict[str, DType | int] = {
 
 def common(items: list[Any]) -> exp.DataType | None:
     """Return the type that values of all these types get in one column; None when it is not known."""
+    return common_type([item.type for item in items if item is not None and not isinstance(item, exp.Null)])
+
+
+def common_type(kinds: list[Any]) -> exp.DataType | None:
+    """Return the type that values of these types get in one column; None when it is not known."""
     found: exp.DataType | None = None
-    for item in items:
-        if item is None or isinstance(item, exp.Null):
-            continue
-        kind = item.type
+    for kind in kinds:
         if kind is None or kind.this in (DType.UNKNOWN, DType.NULL):
             if kind is not None and kind.this == DType.NULL:
                 continue
@@ -209,8 +214,10 @@ def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # n
         return left
     if left.this == right.this == DType.TIMESTAMPTZ:
         common_zone(left, right)
+    if left.this == right.this and left.this in _NESTED:
+        return _wider_nested(left, right)
     if left.this in types.FLOATS or right.this in types.FLOATS:
-        return exp.DataType(this=DType.DOUBLE)
+        return exp.DataType(this=DType.DOUBLE) if {left.this, right.this} <= _NUMBERS else None
     if left.this in types.INTEGERS and right.this in types.INTEGERS:
         return left if types.INTEGERS[left.this] >= types.INTEGERS[right.this] else right
     a, b = types.as_decimal(left), types.as_decimal(right)
@@ -224,6 +231,24 @@ def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # n
     if {left.this, right.this} <= {DType.DATE, *types.TIMESTAMPS}:
         return left if left.this in types.TIMESTAMPS else right
     return left if left.this == right.this else None
+
+
+def _wider_nested(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:
+    """Return the type of arrays, maps or rows of both types; fields of a row keep names that are the same in both."""
+    if not (left.expressions and right.expressions):  # MAP()
+        return left if left.expressions else right
+    mine, theirs = types.fields(left), types.fields(right)
+    if len(mine) != len(theirs):
+        return None
+    parts: list[Any] = []
+    for (name, one), (other_name, other) in zip(mine, theirs, strict=True):
+        both = common_type([one, other])
+        if both is None and not one.this == other.this == DType.NULL:
+            return None
+        kind = (both or one).copy()
+        named = name is not None and name == other_name
+        parts.append(exp.ColumnDef(this=exp.to_identifier(name), kind=kind) if named else kind)
+    return types.nested(left.this, parts)
 
 
 def _literal(self: Any, node: Any) -> None:
@@ -391,6 +416,23 @@ def _truncated(self: Any, node: Any) -> None:
     if kind is not None and (found := types.as_decimal(kind)):
         kind = types.decimal(max(1, found[0] - found[1]), 0)
     self._set_type(node, kind)
+
+
+def _map(self: Any, node: Any) -> None:
+    """Give ``MAP()`` the type of a map of nothing, other maps that of their keys and values if these are known."""
+    arrays = [part for part in (node.args.get("keys"), node.args.get("values")) if part is not None]
+    inner = [_element(part) for part in arrays]
+    kind: Any = DType.MAP if all(isinstance(each, exp.Array) and not each.expressions for each in arrays) else None
+    if len(inner) == 2 and all(each is not None for each in inner):
+        kind = types.nested(DType.MAP, [each.copy() for each in inner])
+    self._set_type(node, kind)
+
+
+def _element(array: Any) -> Any:
+    """Return the type of the elements of an array: that of NULL where there is nothing else."""
+    if isinstance(array, exp.Array) and array.expressions and all(isinstance(e, exp.Null) for e in array.expressions):
+        return exp.DataType(this=DType.NULL)
+    return types.element_of(array.type)
 
 
 def _first(self: Any, node: Any) -> None:

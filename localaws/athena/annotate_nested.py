@@ -61,9 +61,8 @@ def field_at(node: Any) -> Any:
     number, fields = int(index.name), types.fields(node.this.type)
     if not 1 <= number <= len(fields):
         return None
-    name, kind = fields[number - 1]
-    node.meta[FIELD] = number if name is None else name
-    return kind
+    node.meta[FIELD] = types.places(node.this.type)[number - 1]
+    return fields[number - 1][1]
 
 
 def _map(key: Any, value: Any) -> Any:

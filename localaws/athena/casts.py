@@ -8,13 +8,17 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.errors import not_supported
+from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import holds_rows, json_text, row_of_json
 from localaws.athena.mixtures import check_char_inside, check_inner
+from localaws.athena.row_casts import is_written_out, null_of, row_cast, spelled
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import elsewhere, local
 
+_NESTED = {DType.ARRAY, DType.MAP, DType.STRUCT}
+#: Types of which values may become some of these.
+_SEVERAL = {DType.JSON, DType.UNKNOWN}
 _INTEGER_TEXT = r"[+-]?\d+"
 _NUMBER_TEXT = r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*"
 _DOUBLE_TEXT = _NUMBER_TEXT + r"|[+-]?(Infinity|NaN)"
@@ -27,14 +31,22 @@ _UTC_TEXT = re.compile(
 )
 
 
-def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911
+def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a type
     """Return the DuckDB expression that casts as Trino does."""
     target, source = node.to, node.this.type
     kind = source.this if source is not None else DType.UNKNOWN
     attempt = isinstance(node, exp.TryCast) or isinstance(node.parent, exp.Try)
     check_char_inside(target)
     if isinstance(node.this, exp.Null) or kind == DType.NULL:
-        return cast(node.this.copy(), _duckdb_type(target))
+        return null_of(target) if types.has_rows(target) else cast(node.this.copy(), _duckdb_type(target))
+    if types.has_rows(target) and kind == DType.UNKNOWN and not (spelled(target) and is_written_out(node.this)):
+        raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
+    if source is not None and kind == target.this and (types.has_rows(source) or types.has_rows(target)):
+        made = row_cast(node.this.copy(), source, target, _part)
+        return call("try", made) if isinstance(node, exp.TryCast) else made
+    if kind != target.this and {kind, target.this} & _NESTED and not {kind, target.this} & _SEVERAL:
+        reason = f"line 1:1: Cannot cast {types.trino_name(source)} to {types.trino_name(target)}"
+        raise QueryFailed("TYPE_MISMATCH", reason)
     if target.this in types.TEXT:
         text = _to_text(node, kind)
         return call("try", text) if isinstance(node, exp.TryCast) and kind not in types.TEXT else text
@@ -73,11 +85,16 @@ def _keep_zone(node: Any) -> None:
         raise not_supported("a cast to a timestamp with a zone of one that has a zone")
 
 
+def _part(value: exp.Expr, source: exp.DataType, target: exp.DataType) -> exp.Expr:
+    """Return a value within a row, cast as it would be by itself."""
+    made = exp.Cast(this=value, to=target.copy())
+    made.this.type = source
+    return cast_rule(made)
+
+
 def _of_json_text(value: exp.Expr, target: exp.DataType) -> exp.Expr:
     """Return the value of a JSON text as the field of a row."""
-    made = exp.Cast(this=value, to=target.copy())
-    made.this.type = exp.DataType(this=DType.JSON)
-    return cast_rule(made)
+    return _part(value, exp.DataType(this=DType.JSON), target)
 
 
 def _of_json(target: exp.DataType) -> bool:

@@ -113,10 +113,11 @@ class Catalog:
         self._leave.glue("GetPartitions", database, name)
         return [p.as_dict() for p in self._glue.get_table(database, name).partitions.values()]
 
-    def partitioned_by(self, database: str, name: str) -> list[str]:
-        """Return the partition fields of an Iceberg table as a statement that makes it says them."""
+    def iceberg(self, database: str, name: str) -> IcebergSource:
+        """Return an Iceberg table as its metadata say it."""
         source = self.open(TableName(database, name))
-        return source.partitioned_by() if isinstance(source, IcebergSource) else []
+        assert isinstance(source, IcebergSource), f"{database}.{name} is no Iceberg table"
+        return source
 
     def _open(self, name: TableName, position: str) -> QuerySource:
         if name.database == "information_schema":

@@ -37,6 +37,7 @@ _TOLD: Final = {
         "SUBQUERY_MULTIPLE_ROWS",
         "Scalar sub-query has returned multiple rows",
     ),
+    "Cannot combine types": ("TYPE_MISMATCH", "Values rows have mismatched types"),
     "Type INT128 with value": ("NUMERIC_VALUE_OUT_OF_RANGE", "Value is out of range for its type"),  # a sum's
 }
 #: What DuckDB's texts begin with; those of the operating system begin with a file's name or a number.

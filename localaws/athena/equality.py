@@ -15,7 +15,7 @@ from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
 from localaws.athena.once import by_chance, once, once_if_heavy
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call
+from localaws.athena.unnest import DONE, call, field_of
 
 NESTED = (DType.ARRAY, DType.MAP, DType.STRUCT)
 
@@ -207,11 +207,9 @@ def _rows(one: exp.Expr, other: exp.Expr, kind: exp.DataType, wanted: exp.DataTy
     if len(mine) != len(theirs):
         return _plain(one, other, kind, wanted)
     parts = []
-    for number, ((name, found), (as_other, sought)) in enumerate(zip(mine, theirs, strict=True), 1):
-        values = [
-            call("struct_extract", value.copy(), exp.Literal.number(number) if label is None else _text(label))
-            for value, label in ((one, name), (other, as_other))
-        ]
+    places = zip(types.places(kind), types.places(wanted), strict=True)
+    for (here, there), (_, found), (_, sought) in zip(places, mine, theirs, strict=True):
+        values = [field_of(value.copy(), place) for value, place in ((one, here), (other, there))]
         parts.append(equal_typed(values[0], values[1], found, sought))
     return exp.Paren(this=exp.and_(*parts))
 

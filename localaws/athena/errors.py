@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from moto.core.exceptions import JsonRESTError
 
 
@@ -15,6 +17,10 @@ class QueryFailed(Exception):
     def __init__(self, code: str, message: str, *, user_error: bool = True) -> None:
         super().__init__(f"{code}: {message}")
         self.user_error = user_error
+
+
+#: Errors of Python's that a statement comes to which nobody has thought of.
+UNFORESEEN: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class InvalidRequest(JsonRESTError):

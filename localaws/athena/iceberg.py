@@ -23,6 +23,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
+from localaws.athena.null_lists import mend
 from localaws.athena.sources import (
     MODIFIED,
     PATH,
@@ -36,6 +37,8 @@ from localaws.athena.sources import (
     s3_filesystem,
 )
 from localaws.context import Context
+
+mend()
 
 _PARQUET = pads.ParquetFileFormat()
 
@@ -56,6 +59,11 @@ class IcebergSource:
             field.name.lower(): types.iceberg_type(field.field_type) for field in schema.fields
         }
         self.hidden = file_columns(PATH, MODIFIED)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Return the table's properties."""
+        return dict(self._table.properties)
 
     def partitioned_by(self) -> list[str]:
         """Return the fields that the table is partitioned by now, each as PARTITIONED BY names it."""

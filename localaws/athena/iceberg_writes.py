@@ -24,6 +24,7 @@ from localaws.athena.definitions.place import Place, failed
 from localaws.athena.engine import Answer
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import path_of
+from localaws.athena.nested_arrays import by_place, fitted
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
 from localaws.athena.statements.words import Words
@@ -136,7 +137,11 @@ def of_schema(rows: pa.Table, schema: Schema) -> pa.Table:
             if field.name.lower() in rows.column_names
             else None
         )
-        array = pa.chunked_array([pa.nulls(rows.num_rows, field.type)]) if column is None else column.cast(field.type)
+        array = (
+            pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+            if column is None
+            else fitted(column, field.type, by_place)
+        )
         if not field.nullable and array.null_count:
             raise QueryFailed("CONSTRAINT_VIOLATION", f"NULL value not allowed for NOT NULL column: {field.name}")
         arrays.append(array)

@@ -15,7 +15,7 @@ from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
 from localaws.athena.once import once_if_heavy
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.unnest import DONE, call, cast, field_of
 
 _PLAIN = (*types.INTEGERS, DType.BOOLEAN, DType.NULL)
 _NULL = exp.Literal.string("null")
@@ -86,8 +86,7 @@ def _object(value: exp.Expr, kind: exp.DataType) -> exp.Expr:
     """Return the JSON of a row: an object of its fields, whose names are empty where it has none."""
     text: exp.Expr = _text("{")
     for number, (name, found) in enumerate(types.fields(kind)):
-        place = exp.Literal.number(number + 1) if name is None else _text(name)
-        inner = _or_null(json_text(call("struct_extract", value.copy(), place), found))
+        inner = _or_null(json_text(field_of(value.copy(), types.places(kind)[number]), found))
         begun = _text(f"{',' * (number > 0)}{json.dumps(name or '', ensure_ascii=False)}:")
         text = exp.DPipe(this=exp.DPipe(this=text, expression=begun), expression=inner)
     whole = exp.DPipe(this=text, expression=_text("}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,25 +11,32 @@ from sqlglot import exp
 from sqlglot.errors import OptimizeError, ParseError, SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.qualify_columns import qualify_columns
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
 from localaws.athena.bounded import bounded
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.column_lists import check_aliases, is_star, spread_rows
+from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
+from localaws.athena.row_casts import spell_rows
+from localaws.athena.row_coercions import check_rows, coerce_rows
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
 from localaws.athena.views import View, expand
 from localaws.athena.zones import with_zones
 
+log = logging.getLogger("localaws.athena")
+
 _UNNEST_PASSES = 6
+_COERCION_PASSES = 50
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ def parse(sql: str) -> exp.Expr:
         raise QueryFailed("SYNTAX_ERROR", f"line 1:1: {error}") from None
     if len(found) != 1:
         raise QueryFailed("SYNTAX_ERROR", "line 1:1: Only one sql statement is allowed. Got: " + sql)
+    spread_rows(found[0])
     return found[0]
 
 
@@ -97,6 +106,20 @@ def plan(
     database: str,
     columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
+) -> QueryPlan:
+    """Return how to run a SELECT, as ``planned`` does; refuse one that ends in an error that nobody has thought of."""
+    try:
+        return planned(query, database, columns_of, view_of)
+    except UNFORESEEN as error:
+        log.exception("a query could not be planned: %s", query if isinstance(query, str) else query.sql)
+        raise not_supported(f"this query, whose planning ended in {type(error).__name__} ({error}),") from error
+
+
+def planned(
+    query: str | Parsed,
+    database: str,
+    columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
+    view_of: Callable[[str, str, str], View | None],
 ) -> QueryPlan:
     """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns, and those that
     a star leaves out, or raises TABLE_NOT_FOUND.
@@ -111,6 +134,7 @@ def plan(
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
     with_zones(tree)
+    check_aliases(tree, lambda node: position(node, sql))
     written = _prepare(_query(tree))
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
@@ -138,7 +162,7 @@ def plan(
 
 def duckdb_sql(tree: exp.Expr) -> str:
     """Return a typed query or condition in DuckDB's SQL."""
-    tree = bounded(rewrite(tree))
+    tree = bounded(spell_rows(rewrite(tree)))
     for identifier in tree.find_all(exp.Identifier):
         identifier.set("quoted", True)
     return tree.sql("duckdb")
@@ -201,9 +225,9 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
         identifier.set("this", identifier.name.lower())
         identifier.set("quoted", False)
     for select in tree.find_all(exp.Select):
-        starred = any(_is_star(projection) for projection in select.expressions)
+        starred = any(is_star(projection) for projection in select.expressions)
         for index, projection in enumerate(select.expressions):
-            if not _label(projection) and not _is_star(projection):
+            if not _label(projection) and not is_star(projection):
                 # Behind a star the position is not known yet: ``_numbered`` names those.
                 name = f"_col_{index}" if starred else f"_col{index}"
                 projection.replace(exp.alias_(projection.copy(), name))
@@ -216,13 +240,7 @@ def _label(projection: exp.Expr) -> str:
         return str(projection.alias)
     if isinstance(projection, exp.Dot):
         return str(projection.expression.name)
-    return str(projection.name) if isinstance(projection, exp.Column) and not _is_star(projection) else ""
-
-
-def _is_star(projection: exp.Expr) -> bool:
-    return isinstance(projection, exp.Star) or (
-        isinstance(projection, exp.Column) and isinstance(projection.this, exp.Star)
-    )
+    return str(projection.name) if isinstance(projection, exp.Column) and not is_star(projection) else ""
 
 
 def _relations(
@@ -281,7 +299,7 @@ def _resolve_columns(tree: exp.Expr, schema: MappingSchema, sql: str) -> None:
     """Qualify every column that sqlglot leaves without a table (those in HAVING); raise if it has no single source."""
     for scope in traverse_scope(tree):
         for column in list(scope.find_all(exp.Column)):
-            if column.table or _is_star(column) or column.find_ancestor(exp.Lambda):
+            if column.table or is_star(column) or column.find_ancestor(exp.Lambda):
                 continue
             order = column.find_ancestor(exp.Order, exp.Select)
             names = scope.expression.named_selects if isinstance(scope.expression, exp.Query) else []
@@ -333,8 +351,15 @@ def _typed(tree: exp.Expr, schema: MappingSchema) -> exp.Expr:
     rules = annotate.rules()
     for _ in range(_UNNEST_PASSES):
         tree = annotate_types(tree, schema=schema, expression_metadata=rules, dialect="athena")
+        for _ in range(_COERCION_PASSES):
+            if not coerce_rows(tree):
+                break
+            tree = annotate_types(tree, schema=schema, expression_metadata=rules, dialect="athena")
         if not rewrite_unnests(tree):
+            check_rows(tree)
             return tree
+        if any(map(is_star, _query(tree).selects)):  # of an UNNEST, whose columns are known by now
+            tree = qualify_columns(tree, schema=schema, expand_alias_refs=False)
     raise not_supported("UNNEST nested this deeply")
 
 

@@ -129,6 +129,8 @@ def _precision(kind: exp.DataType) -> tuple[int, int]:
 
 def _writer(kind: exp.DataType, arrow: pa.DataType) -> Callable[[Any], str]:  # noqa: PLR0911
     this = kind.this
+    if pa.types.is_null(arrow):  # DuckDB's type of what is NULL in every row, whatever the query says of it
+        return _scalar
     if this == DType.ARRAY:
         inner = _nested(_writer(kind.expressions[0], arrow.value_type))
         return lambda value: "[" + ", ".join(inner(item) for item in value) + "]"

@@ -5,6 +5,7 @@ A function that is in none of the tables here is refused by name, because a wron
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ from localaws.athena.dates import (
     sequence,
 )
 from localaws.athena.equality import may_be_nan
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported
 from localaws.athena.once import once_if_heavy
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
@@ -35,6 +36,8 @@ from localaws.athena.rewrite_texts import TEXT_NODES, json_query
 from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
+
+log = logging.getLogger("localaws.athena")
 
 Rule = Callable[[Any], exp.Expr]
 
@@ -65,13 +68,23 @@ def rewrite(tree: exp.Expr) -> exp.Expr:
     for node in reversed(list(tree.walk())):
         if node.meta.get(DONE) or node.parent is None:
             continue
-        turned = _turn(node)
+        turned = _turned(node)
         if turned is not node:
             if turned._type is None:
                 turned.type = node._type
             node.replace(turned)
     result: exp.Expr = root.this
     return result
+
+
+def _turned(node: exp.Expr) -> exp.Expr:
+    """Return the node rewritten; refuse by its text one that nobody has thought of, which ends in an error."""
+    try:
+        return _turn(node)
+    except UNFORESEEN as error:
+        log.exception("%s could not be rewritten", type(node).__name__)
+        what = f"the expression {node.sql('athena')[:200]} ({type(error).__name__}: {error})"
+        raise not_supported(what) from error
 
 
 def _turn(node: exp.Expr) -> exp.Expr:

@@ -16,7 +16,7 @@ from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.fresh import fresh, several
 from localaws.athena.once import once_if_heavy
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.unnest import DONE, call, cast, field_of
 
 _FIRST: Final = exp.Literal.number(1)
 
@@ -31,7 +31,7 @@ def field(node: Any) -> exp.Expr:
     found = node.meta.get(FIELD)
     if found is None:
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", "line 1:1: the subscript of a row is the number of a field")
-    return _part(node.this.copy(), found)
+    return field_of(node.this.copy(), found)
 
 
 def sorted_by(node: Any) -> exp.Expr:
@@ -48,7 +48,7 @@ def sorted_by(node: Any) -> exp.Expr:
     ranked = call("list_transform", node.this.copy(), exp.Lambda(
         this=call("row", smaller, number.copy()), expressions=[one.copy(), number.copy()]
     ))  # fmt: skip
-    found = call("list_extract", node.this.copy(), _part(place.copy(), 2))
+    found = call("list_extract", node.this.copy(), field_of(place.copy(), 2))
     return call("list_transform", call("list_sort", ranked), exp.Lambda(this=found, expressions=[place]))
 
 
@@ -76,15 +76,10 @@ def _is_free(name: exp.Identifier) -> bool:
     return True
 
 
-def _part(value: exp.Expr, place: str | int) -> exp.Expr:
-    name = exp.Literal.number(place) if isinstance(place, int) else exp.Literal.string(place)
-    return call("struct_extract", value, name)
-
-
 def _pairs(function: Any, one: str | int, other: str | int) -> exp.Expr:
     """Return a lambda of two parameters as one of a pair, whose parts are found at these places."""
     pair = fresh(function)
-    body = _with(function, _part(pair.copy(), one), _part(pair.copy(), other))
+    body = _with(function, field_of(pair.copy(), one), field_of(pair.copy(), other))
     return exp.Lambda(this=body, expressions=[pair])
 
 
@@ -101,7 +96,7 @@ def _made(node: Any) -> exp.Expr:
 
 def _map_entries(node: Any) -> exp.Expr:
     entry = fresh()
-    body = call("row", _part(entry.copy(), "key"), _part(entry.copy(), "value"))
+    body = call("row", field_of(entry.copy(), "key"), field_of(entry.copy(), "value"))
     entries = call("map_entries", node.expressions[0].copy())
     return call("list_transform", entries, exp.Lambda(this=body, expressions=[entry]))
 
@@ -141,11 +136,10 @@ def _map_zip_with(node: Any) -> exp.Expr:
 
 def _multimap_from_entries(node: Any) -> exp.Expr:
     (entries,) = node.expressions
-    fields = types.fields(types.element_of(entries.type))
     parts = []
-    for number, (name, _) in enumerate(fields, 1):
+    for place in types.places(types.element_of(entries.type)):
         entry = fresh(entries)
-        body = _part(entry.copy(), number if name is None else name)
+        body = field_of(entry.copy(), place)
         parts.append(call("list_transform", entries.copy(), exp.Lambda(this=body, expressions=[entry])))
     return call("athena_multimap", *parts)
 

@@ -9,6 +9,7 @@ from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog, comments_of
 from localaws.athena.errors import QueryFailed
 from localaws.athena.results import Results, of_lines
+from localaws.athena.show_create import hive_lines, iceberg_lines
 from localaws.athena.statements import kinds
 from localaws.athena.views import stored
 from localaws.wildcards import matches
@@ -125,10 +126,6 @@ def _properties(statement: kinds.ShowProperties, database: str, catalog: Catalog
     return of_lines("prpt_name", lines=[f"{key}\t{value}" for key, value in sorted(parameters.items())])
 
 
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
-
-
 def _create(statement: kinds.ShowCreate, database: str, catalog: Catalog) -> Results:
     full = statement.name.within(database)
     place, name = full.database, full.name
@@ -137,28 +134,8 @@ def _create(statement: kinds.ShowCreate, database: str, catalog: Catalog) -> Res
         return of_lines("Create View", lines=[f"CREATE VIEW {place}.{name} AS", *stored(table).sql.split("\n")])
     if statement.view:
         raise QueryFailed("TABLE_NOT_FOUND", f"line 1:1: '{place}.{name}' is a table, not a view")
-    columns = catalog.glue_columns(table)
-    parameters = table.get("Parameters") or {}
-    location = (table.get("StorageDescriptor") or {}).get("Location", "")
-    iceberg = "metadata_location" in parameters
-    quote = "" if iceberg else "`"
-    said = {name: f" COMMENT '{_quoted(text)}'" for name, text in comments_of(table).items()}
-    body = ",\n".join(
-        f"  {quote}{column}{quote} {kind}{said.get(column, '')}" for column, kind, key in columns if not key
-    )
-    lines = [f"CREATE {'' if iceberg else 'EXTERNAL '}TABLE {place + '.' + name if iceberg else f'`{place}.{name}`'}("]
-    lines += [f"{body})"]
-    keys = [f"  `{column}` {kind}{said.get(column, '')}" for column, kind, key in columns if key]
-    if keys:
-        lines += ["PARTITIONED BY ( ", ", \n".join(keys) + ")"]
-    if iceberg and (parts := catalog.partitioned_by(place, name)):
-        lines += [f"PARTITIONED BY ({', '.join(parts)})"]
-    lines += ["LOCATION", f"  '{location}'"]
-    shown = {"table_type": "iceberg"} if iceberg else parameters
-    if shown:
-        properties = ",\n".join(f"  '{key}'='{value}'" for key, value in sorted(shown.items()))
-        lines += ["TBLPROPERTIES (", properties + "\n)"]
-    return of_lines("createtab_stmt", lines="\n".join(lines).split("\n"))
+    made = iceberg_lines if "metadata_location" in (table.get("Parameters") or {}) else hive_lines
+    return of_lines("createtab_stmt", lines=made(full, table, catalog))
 
 
 #: Answers each kind of SHOW and DESCRIBE.

@@ -173,6 +173,28 @@ def fields(kind: exp.DataType) -> list[tuple[str | None, exp.DataType]]:
     return found
 
 
+def places(kind: exp.DataType) -> list[str | int]:
+    """Return by what DuckDB finds each field of a row: its number if no field has a name, otherwise a name of its own.
+
+    DuckDB has rows with names and rows without: among fields with names, one without or with another's gets its own.
+    """
+    names = [name for name, _ in fields(kind)]
+    if all(name is None for name in names):
+        return list(range(1, len(names) + 1))
+    found: list[str | int] = []
+    for number, name in enumerate(names, 1):
+        chosen = name if name is not None and name not in names[: number - 1] else f"field {number}"
+        found.append(chosen)
+    return found
+
+
+def has_rows(kind: exp.DataType | None) -> bool:
+    """Return whether a type is of rows, or of arrays or maps that have some."""
+    if kind is None or kind.this not in (DType.ARRAY, DType.MAP, DType.STRUCT):
+        return False
+    return kind.this == DType.STRUCT or any(has_rows(each) for _, each in fields(kind))
+
+
 def parameters(kind: exp.DataType) -> list[int]:
     """Return the numbers in a type's brackets: ``decimal(12,2)`` gives ``[12, 2]``."""
     return [int(p.name) for p in kind.expressions if isinstance(p, exp.DataTypeParam)]
@@ -207,6 +229,8 @@ def trino_name(kind: Any) -> str:  # noqa: PLR0911
         return f"timestamp({(parameters(kind) or [3])[0]}) with time zone"
     if this == DType.ARRAY:
         return f"array({trino_name(kind.expressions[0])})"
+    if this == DType.MAP and not kind.expressions:  # MAP()
+        return "map(unknown, unknown)"
     if this == DType.MAP:
         return f"map({trino_name(kind.expressions[0])}, {trino_name(kind.expressions[1])})"
     if this == DType.STRUCT:
@@ -316,7 +340,10 @@ def hive_name(kind: exp.DataType) -> str:
     if kind.this == DType.MAP:
         return f"map<{hive_name(kind.expressions[0])},{hive_name(kind.expressions[1])}>"
     if kind.this == DType.STRUCT:
-        return "struct<" + ",".join(f"{f.name}:{hive_name(f.kind)}" for f in kind.expressions) + ">"
+        if any(name is None for name, _ in fields(kind)):
+            reason = f"Anonymous row type is not supported in Hive. Please give each field a name: {trino_name(kind)}"
+            raise QueryFailed("NOT_SUPPORTED", reason)
+        return "struct<" + ",".join(f"{name}:{hive_name(found)}" for name, found in fields(kind)) + ">"
     if kind.this in TEXT:
         return "string"
     if kind.this in TIMESTAMPS:

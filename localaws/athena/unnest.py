@@ -7,6 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
+from localaws.athena.column_lists import mismatch
 from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
 
@@ -61,9 +62,11 @@ def _lateral(node: exp.Unnest) -> exp.Expr:
         values.append(cast(call("unnest", span), DType.BIGINT))
         if ordinal_name:
             names.append(ordinal_name)
+    if alias is not None and len(names) not in (0, len(values)):
+        raise mismatch("line 1:1", alias.name, len(names), len(values))
     if len(names) < len(values):
         names = names[:] if not ordinal_name else names[:-1]
-        names += [f"_col{position}" for position in range(len(names), len(values) - bool(ordinal_name))]
+        names += [f"_col_{position}" for position in range(len(names), len(values) - bool(ordinal_name))]
         names += [ordinal_name] if ordinal_name else []
     query = exp.Select(
         expressions=[
@@ -88,15 +91,16 @@ def _columns(argument: exp.Expr) -> list[exp.Expr]:
     element = kind.expressions[0]
     if element.this == DType.STRUCT:
         return [
-            cast(call("struct_extract", call("unnest", argument.copy()), _place(name, number)), found)
-            for number, (name, found) in enumerate(types.fields(element), 1)
+            cast(field_of(call("unnest", argument.copy()), place), found)
+            for place, (_, found) in zip(types.places(element), types.fields(element), strict=True)
         ]
     return [cast(call("unnest", argument.copy()), element)]
 
 
-def _place(name: str | None, number: int) -> exp.Expr:
-    """Return by what DuckDB finds a field of a row: its name, or its number where it has none."""
-    return exp.Literal.number(number) if name is None else exp.Literal.string(name)
+def field_of(value: exp.Expr, place: str | int) -> exp.Expr:
+    """Return the field of a row that is found at a place: see ``types.places``."""
+    name = exp.Literal.number(place) if isinstance(place, int) else exp.Literal.string(place)
+    return call("struct_extract", value, name)
 
 
 def _one() -> exp.Expr:

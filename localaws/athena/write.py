@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 from sqlglot import exp
 
-from localaws.athena import iceberg_writes
+from localaws.athena import iceberg_writes, nested_arrays
 from localaws.athena import typing as types
 from localaws.athena.catalog import Catalog
 from localaws.athena.definitions import partitions
@@ -269,7 +269,7 @@ def fitted(
         if name in targets:
             column = answer.table.column(targets.index(name))
             try:
-                arrays.append(column.cast(target))
+                arrays.append(nested_arrays.fitted(column, target, nested_arrays.by_place))
             except pa.ArrowInvalid as error:
                 raise QueryFailed("INVALID_CAST_ARGUMENT", f"line 1:1: column {name}: {error}") from None
         else:

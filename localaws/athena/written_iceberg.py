@@ -37,9 +37,12 @@ from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import Leave, ReadableIO, path_of
+from localaws.athena.null_lists import mend
 from localaws.athena.sources import iceberg_properties
 from localaws.athena.statements.kinds import Name
 from localaws.context import Context
+
+mend()
 
 log = logging.getLogger("localaws.athena")
 

@@ -9,6 +9,10 @@ from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import BUFFER_SIZE, ONE_MEGABYTE, PyArrowFile, PyArrowFileIO
 from pyiceberg.typedef import EMPTY_DICT, Properties
 
+from sluice.tables.null_lists import mend
+
+mend()
+
 
 class LakeFiles(PyArrowFileIO):
     """Reads and writes files as PyIceberg's own does, but one below 10 MiB is written with one request, not with six.

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.ht
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pyiceberg import types as iceberg
@@ -17,7 +18,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.definitions.place import Place, failed, not_done
-from localaws.athena.errors import not_supported
+from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.leave import path_of
 from localaws.athena.statements import kinds
 from localaws.athena.statements.kinds import Name
@@ -178,6 +179,12 @@ def properties_of(given: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def given_properties(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return those of Athena's properties that an Iceberg table has, as ``properties_of`` takes them."""
+    found = {ours: kept[theirs] for ours, theirs in _PROPERTIES.items() if theirs in kept}
+    return found | {name: kept[name] for name in _KEPT if name in kept}
+
+
 def spec_of(transforms: tuple[kinds.Transform, ...], schema: Schema) -> PartitionSpec:
     """Return the partition spec of the fields that PARTITIONED BY names."""
     fields = []
@@ -253,10 +260,13 @@ def iceberg_type(kind: exp.DataType, column: str) -> iceberg.IcebergType:  # noq
         key, value = (iceberg_type(each, column) for each in kind.expressions)
         return iceberg.MapType(0, key, 0, value, value_required=False)
     if kind.this == DType.STRUCT:
+        names = [name for name, _ in types.fields(kind)]
+        if None in names:
+            raise QueryFailed("NOT_SUPPORTED", f"Row type field does not have a name: {types.trino_name(kind)}")
         return iceberg.StructType(
             *(
-                iceberg.NestedField(0, field.name.lower(), iceberg_type(field.kind, column), required=False)
-                for field in kind.expressions
+                iceberg.NestedField(0, str(name).lower(), iceberg_type(found, column), required=False)
+                for name, found in types.fields(kind)
             )
         )
     if kind.this not in _SIMPLE:

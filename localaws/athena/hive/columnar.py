@@ -13,6 +13,7 @@ from pyarrow import orc
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed
 from localaws.athena.hive.lines import Field
+from localaws.athena.nested_arrays import by_name, fitted
 
 PARQUET_CODECS: Final = {
     "GZIP": "GZIP", "SNAPPY": "SNAPPY", "ZSTD": "ZSTD", "LZ4": "LZ4", "NONE": "NONE", "UNCOMPRESSED": "NONE",
@@ -71,7 +72,7 @@ def _named(
             arrays.append(pa.chunked_array([pa.nulls(rows, target)]))
             continue
         try:
-            arrays.append(fitted(found.column(there[field.name]), target))
+            arrays.append(fitted(found.column(there[field.name]), target, by_name, _plain))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise QueryFailed(
                 "HIVE_BAD_DATA",
@@ -88,33 +89,7 @@ def counted(rows: int) -> pa.Table:
     return pa.table({"": pa.nulls(rows)}).select([])
 
 
-def fitted(column: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
-    """Return a column with another type, whose structs' fields are found by name, whatever its capitals."""
-    if column.type.equals(target):
-        return column
-    return pa.chunked_array([_fitted(chunk, target) for chunk in column.chunks], target)
-
-
-def _fitted(array: pa.Array, target: pa.DataType) -> pa.Array:
-    if array.offset:
-        array = pa.concat_arrays([array])  # the parts of nested values do not know where a slice begins
-    lists = pa.types.is_list(array.type) or pa.types.is_large_list(array.type)
-    if lists and pa.types.is_list(target):
-        offsets = array.offsets.cast(pa.int32())
-        values = _fitted(array.values, target.value_type)
-        return pa.ListArray.from_arrays(offsets, values, type=target, mask=array.is_null())
-    if pa.types.is_map(array.type) and pa.types.is_map(target):
-        keys, items = _fitted(array.keys, target.key_type), _fitted(array.items, target.item_type)
-        return pa.MapArray.from_arrays(array.offsets, keys, items, type=target, mask=array.is_null())
-    if pa.types.is_struct(target) and pa.types.is_struct(array.type):
-        there = {field.name.lower(): place for place, field in reversed(list(enumerate(array.type)))}
-        inner = [
-            _fitted(array.field(there[field.name]), field.type)
-            if field.name in there
-            else pa.nulls(len(array), field.type)
-            for field in target
-        ]
-        return pa.StructArray.from_arrays(inner, fields=list(target), mask=array.is_null())
+def _plain(array: pa.Array, target: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(array.type) and pa.types.is_timestamp(target):
         # Hive's timestamps have no zone; what is finer than the type is cut.
         return array.cast(pa.timestamp(array.type.unit)).cast(target, safe=False)

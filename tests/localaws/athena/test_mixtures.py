@@ -41,7 +41,6 @@ _CHAR = "CAST('a' AS char(3))"
         f"CAST(ARRAY[{_UTC}] AS array(varchar))",
         f"CAST(ARRAY[{_PLAIN}] AS array(varchar))",
         "CAST(ARRAY[1e7] AS array(varchar))",
-        f"CAST(ROW({_HERE}) AS ROW(a timestamp))",
         f"hour(CAST(ROW({_HERE}) AS ROW(a timestamp(3) with time zone)).a)",
         f"CAST(ROW(1, ARRAY[{_HERE}]) AS ROW(a bigint, b array(date)))",
         f"'a' IN (SELECT {_CHAR})",
