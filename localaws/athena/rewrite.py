@@ -64,6 +64,8 @@ def rewrite(tree: exp.Expr) -> exp.Expr:
     root = exp.Paren(this=tree)
     for node in reversed(list(tree.walk())):
         if node.meta.get(DONE) or node.parent is None:
+            if isinstance(node, exp.Cast):
+                node.set("to", types.kept(node.to))
             continue
         turned = _turn(node)
         if turned is not node:
