@@ -17,6 +17,7 @@ from sqlglot.tokenizer_core import TokenType
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.plain_functions import PLAIN
+from localaws.athena.reserved import refuse_reserved
 from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 
@@ -170,7 +171,10 @@ def parse_statements(sql: str) -> list[exp.Expr]:
     tokens = Athena().tokenize(sql)
     if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:
         return [tree for tree in _HiveParser(dialect=Hive()).parse(tokens[1:], sql) if tree is not None]
-    return [_quantified(tree) for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+    trees = [_quantified(tree) for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+    for tree in trees:
+        refuse_reserved(tree, tokens, sql)
+    return trees
 
 
 def _quantified(tree: exp.Expr) -> exp.Expr:

@@ -144,7 +144,7 @@ def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(c
     at = f"s3://stored/iceberg/{client.database}"
     client.rows(
         "CREATE TABLE t (id bigint COMMENT 'key', at timestamp, price decimal(8,2), tags array<string>, "
-        "more struct<a:int,b:map<string,double>>) "
+        "`more` struct<a:int,b:map<string,double>>) "
         f"PARTITIONED BY (month(at), bucket(4, id)) LOCATION '{at}' "
         "TBLPROPERTIES ('table_type'='ICEBERG', 'format'='parquet', 'write_compression'='zstd')"
     )
