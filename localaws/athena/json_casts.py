@@ -51,7 +51,7 @@ def taken_apart(kind: exp.DataType) -> bool:
         return any(each.this in types.TEXT or taken_apart(each) for each in kind.expressions)
     if kind.this == DType.STRUCT:
         return all(name is not None for name, _ in types.fields(kind))
-    return kind.this == DType.JSON
+    return bool(kind.this == DType.JSON)
 
 
 def of_json(

@@ -173,7 +173,8 @@ def parse_statements(sql: str) -> list[exp.Expr]:
         return [tree for tree in _HiveParser(dialect=Hive()).parse(tokens[1:], sql) if tree is not None]
     trees = [_quantified(tree) for tree in AthenaParser().parse(tokens, sql) if tree is not None]
     for tree in trees:
-        refuse_reserved(tree, tokens, sql)
+        if not isinstance(tree, exp.Alias):  # TABLE t, which is refused as a statement
+            refuse_reserved(tree, tokens, sql)
     return trees
 
 

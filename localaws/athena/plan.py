@@ -15,6 +15,7 @@ from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
 from localaws.athena.bounded import bounded
+from localaws.athena.column_aliases import NAMED, check_aliases, check_width, note_aliases, spread_rows
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
@@ -29,6 +30,8 @@ from localaws.athena.views import View, expand
 from localaws.athena.zones import with_zones
 
 _UNNEST_PASSES = 6
+#: The key under which a column notes that the query has no name for it.
+_UNNAMED = "athena_unnamed"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class QueryPlan:
     conditions: dict[str, Condition] = field(default_factory=dict)
     #: Whether there is a timestamp in a zone other than UTC in it.
     zoned: bool = False
+    #: The places of the columns that the query gives no name, counted from zero.
+    unnamed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,9 @@ def plan(
     refuse_foreign(tree, sql)
     check_names(tree, lambda node: position(node, sql))
     _within_catalog(tree, sql)
+    spread_rows(tree)
+    note_aliases(tree, sql)
+    check_aliases(tree)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
     with_zones(tree)
@@ -125,6 +133,7 @@ def plan(
         )
     except OptimizeError as error:
         raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
+    check_aliases(tree)
     _resolve_columns(tree, schema, sql)
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
@@ -132,8 +141,9 @@ def plan(
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
+    unnamed = frozenset(place for place, each in enumerate(_query(tree).selects) if _UNNAMED in each.meta)
     reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
-    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known, zoned)
+    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known, zoned, unnamed)
 
 
 def duckdb_sql(tree: exp.Expr) -> str:
@@ -206,7 +216,9 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
             if not _label(projection) and not _is_star(projection):
                 # Behind a star the position is not known yet: ``_numbered`` names those.
                 name = f"_col_{index}" if starred else f"_col{index}"
-                projection.replace(exp.alias_(projection.copy(), name))
+                named = exp.alias_(projection.copy(), name)
+                named.meta[_UNNAMED] = True
+                projection.replace(named)
     return written
 
 
@@ -251,6 +263,8 @@ def _relations(
         replacement = exp.Table(this=exp.to_identifier(relation))
         old = table.args.get("alias")
         kept = exp.TableAlias(this=exp.to_identifier(alias), columns=old.args.get("columns") if old else None)
+        if old is not None and NAMED in old.meta:
+            check_width(old, len(columns))
         replacement.set("alias", kept)
         for key in ("joins", "laterals", "pivots", "sample"):
             if table.args.get(key):
