@@ -115,6 +115,17 @@ class AthenaParser(_Counted, AthenaTrinoParser):
             node.meta[CALL] = (name.text.lower(), _places(node, None if own_grammar else arguments))
         return found
 
+    def _parse_primary(self) -> exp.Expr | None:
+        token = self._curr
+        found: exp.Expr | None = super()._parse_primary()
+        if isinstance(found, exp.Literal) and token is not None:
+            found.meta.setdefault("start", token.start)
+        return found
+
+    def validate_expression(self, expression: Any, args: list[Any] | None = None) -> Any:
+        """Return the node; the number of a call's arguments is held to the function's forms, in Trino's words."""
+        return expression if args is not None else super().validate_expression(expression)
+
     def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
         # Each subscript comes here again, as what the next one may be of.
         if isinstance(this, exp.Bracket):

@@ -16,13 +16,14 @@ from sqlglot.schema import MappingSchema
 from localaws.athena import annotate
 from localaws.athena.bounded import bounded
 from localaws.athena.column_aliases import NAMED, check_aliases, check_width, note_aliases, spread_rows
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.errors import QueryFailed, not_supported, start_of
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
+from localaws.athena.semantics import check_conditions, check_places, check_relations, required
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
@@ -85,6 +86,8 @@ def parse(sql: str) -> exp.Expr:
         found = parse_statements(sql)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
+        if str(first.get("description", "")).startswith("Required keyword"):
+            raise required(first, sql) from None
         line, column = first.get("line", 1), max(1, first.get("col", 1) - len(first.get("highlight") or "x") + 1)
         raise QueryFailed(
             "SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{first.get('highlight', '')}'. "
@@ -110,9 +113,23 @@ def plan(
     """
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
+    try:
+        return _planned(tree, sql, database, columns_of, view_of)
+    except QueryFailed as error:
+        raise error.placed(sql) from None
+
+
+def _planned(
+    tree: exp.Expr,
+    sql: str,
+    database: str,
+    columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
+    view_of: Callable[[str, str, str], View | None],
+) -> QueryPlan:
     refuse_foreign(tree, sql)
     check_names(tree, lambda node: position(node, sql))
     _within_catalog(tree, sql)
+    check_places(tree)
     spread_rows(tree)
     note_aliases(tree, sql)
     check_aliases(tree)
@@ -134,10 +151,12 @@ def plan(
     except OptimizeError as error:
         raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
     check_aliases(tree)
+    check_relations(tree)
     _resolve_columns(tree, schema, sql)
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
-    check_types(tree)
+    check_conditions(tree)
+    check_types(tree, lambda node: position(node, sql))
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
@@ -190,12 +209,10 @@ def _within_catalog(tree: exp.Expr, sql: str) -> None:
 
 def position(node: exp.Expr, sql: str) -> str:
     """Return ``line 1:8`` for the first word of ``node``; ``line 1:1`` when the parser kept no position."""
-    for child in node.walk():
-        start = child.meta.get("start")
-        if start is not None:
-            before = sql[:start]
-            return f"line {before.count(chr(10)) + 1}:{start - before.rfind(chr(10))}"
-    return "line 1:1"
+    start = start_of(node)
+    if start is None:
+        return "line 1:1"
+    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"
 
 
 def _prepare(tree: exp.Query) -> dict[str, str]:

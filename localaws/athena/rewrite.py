@@ -27,12 +27,13 @@ from localaws.athena.dates import (
     sequence,
 )
 from localaws.athena.equality import may_be_nan
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.errors import QueryFailed, not_supported, start_of
 from localaws.athena.once import once_if_heavy
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
 from localaws.athena.rewrite_texts import TEXT_NODES, json_query
 from localaws.athena.signatures import CALL
+from localaws.athena.trino_forms import unexpected
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 
@@ -67,7 +68,11 @@ def rewrite(tree: exp.Expr) -> exp.Expr:
             if isinstance(node, exp.Cast):
                 node.set("to", types.kept(node.to))
             continue
-        turned = _turn(node)
+        try:
+            turned = _turn(node)
+        except QueryFailed as error:
+            error.start = start_of(node) if error.start is None else error.start
+            raise
         if turned is not node:
             if turned._type is None:
                 turned.type = node._type
@@ -144,8 +149,7 @@ def _concat(node: Any) -> exp.Expr:
     binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
         if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
-            name = types.trino_name(part.type)
-            raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Unexpected parameters ({name}) for function concat")
+            raise unexpected("concat", [types.trino_name(each.type) for each in parts], "line 1:1")
     result = parts[0].copy()
     for part in parts[1:]:
         result = exp.DPipe(this=result, expression=operand(part.copy()))

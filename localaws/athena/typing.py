@@ -217,6 +217,8 @@ def trino_name(kind: Any) -> str:  # noqa: PLR0911
     if this == DType.ARRAY:
         return f"array({trino_name(kind.expressions[0])})"
     if this == DType.MAP:
+        if not kind.expressions:  # MAP()
+            return "map(unknown, unknown)"
         return f"map({trino_name(kind.expressions[0])}, {trino_name(kind.expressions[1])})"
     if this == DType.STRUCT:
         inner = (
