@@ -102,7 +102,7 @@ SIGNATURES: dict[str, str] = {
     "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
     "from_unixtime": "N|NT", "with_timezone": "ST", "to_unixtime": _MOMENT, "from_iso8601_date": "T",
     "from_iso8601_timestamp": "T", "now": "",
-    "parse_datetime": "TT",
+    "parse_datetime": "TT", "to_milliseconds": "U", "parse_duration": "T",
     "timezone_hour": "Z", "timezone_minute": "Z", "current_timezone": "",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
@@ -114,7 +114,7 @@ SIGNATURES: dict[str, str] = {
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
     "map_entries": "M", "map_from_entries": "A",
     "multimap_from_entries": "A", "map_zip_with": "MML", "cosine_similarity": "MM", "contains_sequence": "AA",
-    "trim_array": "AI", "ngrams": "AI", "array_histogram": "A",
+    "combinations": "AI", "shuffle": "A", "trim_array": "AI", "ngrams": "AI", "array_histogram": "A",
     "map_filter": "ML", "transform_values": "ML", "transform_keys": "ML", "zip": "AA+", "zip_with": "AAL",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
@@ -173,11 +173,16 @@ def overloads(name: str) -> list[str]:
 
 def allowed(name: str) -> str:
     """Return the supported forms of a function in words."""
-    forms = []
+    return " or ".join(forms(name))
+
+
+def forms(name: str) -> list[str]:
+    """Return the supported forms of a function."""
+    found = []
     for overload in overloads(name):
         words = [_KINDS[letter][0] for letter in overload.removesuffix("+")]
-        forms.append(f"{name}({', '.join(words)}{', …' * overload.endswith('+')})")
-    return " or ".join(forms)
+        found.append(f"{name}({', '.join(words)}{', …' * overload.endswith('+')})")
+    return found
 
 
 def _fits_number(overload: str, count: int) -> bool:

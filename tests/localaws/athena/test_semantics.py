@@ -72,6 +72,12 @@ ELSEWHERE = [
     ("SELECT 1, 2 EXCEPT SELECT 1", "TYPE_MISMATCH", "EXCEPT query has different number of fields: 2, 1"),
     ("SELECT 1, 1 UNION SELECT 1, 'a'", "TYPE_MISMATCH", "column 2 in UNION query has incompatible types: integer, v"),
     ("SELECT {'a': 1}", "SYNTAX_ERROR", "mismatched input '{'. Expecting: "),
+    (
+        "SELECT ARRAY[1] || 'a'",
+        "FUNCTION_NOT_FOUND",
+        "Unexpected parameters (array(integer), varchar) for function conc",
+    ),
+    ("SELECT ARRAY[1] || ARRAY['a']", "FUNCTION_NOT_FOUND", "Unexpected parameters (array(integer), array(varchar))"),
     ("SELECT 'a' || 1", "FUNCTION_NOT_FOUND", "Unexpected parameters (varchar, integer) for function concat. Expected"),
     (f"SELECT a {ONE} WHERE sum(a) > 1", "EXPRESSION_NOT_SCALAR", "WHERE clause cannot contain aggregations, window"),
     (f"SELECT row_number() {ONE}", "MISSING_OVER", "Window function row_number requires an OVER clause"),
@@ -123,3 +129,32 @@ def test_no_function_is_refused_for_values_whose_types_are_not_known() -> None:
         for name, forms in SIGNATURES.items()
         if "L" not in forms and not any(is_one_of_trinos(name, [DType.UNKNOWN] * count) for count in lengths)
     ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        (
+            "ARRAY[1] || 'a'",
+            "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), varchar) for function",
+        ),
+        (
+            "ARRAY[1] || ARRAY['a']",
+            "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), array(varchar",
+        ),
+        ("concat(ARRAY[1], 2, 3)", "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), integer, int"),
+        ("combinations(ARRAY[1], 6)", "INVALID_FUNCTION_ARGUMENT: combination size must not exceed 5: 6"),
+        ("combinations(ARRAY[1], -1)", "INVALID_FUNCTION_ARGUMENT: combination size must not be negative: -1"),
+        ("combinations(sequence(1, 80), 4)", "INVALID_FUNCTION_ARGUMENT: combinations exceed max size"),
+        ("parse_duration('5 weeks')", "INVALID_FUNCTION_ARGUMENT: Unknown time unit: weeks"),
+        ("parse_duration('x')", "INVALID_FUNCTION_ARGUMENT: duration is not a valid data duration string: x"),
+        (
+            "to_milliseconds(INTERVAL '1' MONTH)",
+            "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (interval year to",
+        ),
+    ],
+)
+def test_what_cannot_be_put_together_or_chosen_is_refused(opened: QueryEngine, sql: str, said: str) -> None:
+    with pytest.raises(QueryFailed) as refused:
+        answer(opened, f"SELECT {sql}")
+    assert str(refused.value).startswith(said)
