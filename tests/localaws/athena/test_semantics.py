@@ -134,14 +134,6 @@ def test_no_function_is_refused_for_values_whose_types_are_not_known() -> None:
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        (
-            "ARRAY[1] || 'a'",
-            "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), varchar) for function",
-        ),
-        (
-            "ARRAY[1] || ARRAY['a']",
-            "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), array(varchar",
-        ),
         ("concat(ARRAY[1], 2, 3)", "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), integer, int"),
         ("combinations(ARRAY[1], 6)", "INVALID_FUNCTION_ARGUMENT: combination size must not exceed 5: 6"),
         ("combinations(ARRAY[1], -1)", "INVALID_FUNCTION_ARGUMENT: combination size must not be negative: -1"),
