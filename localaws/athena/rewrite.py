@@ -28,7 +28,6 @@ from localaws.athena.dates import (
 )
 from localaws.athena.equality import may_be_nan
 from localaws.athena.errors import QueryFailed, not_supported, start_of
-from localaws.athena.once import once_if_heavy
 from localaws.athena.places import shuffle
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
