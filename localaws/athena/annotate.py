@@ -11,6 +11,7 @@ from sqlglot.dialects.athena import Athena
 
 from localaws.athena import typing as types
 from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements
+from localaws.athena.concatenation import type_of
 from localaws.athena.plain_functions import PLAIN, RESULTS
 from localaws.athena.typing import DType
 from localaws.athena.zones import common_zone, zoned
@@ -118,7 +119,7 @@ def rules() -> dict[Any, Any]:
     own[exp.TimeToUnix] = _returns(DType.DOUBLE)
     own[exp.StrToTime] = lambda s, e: s._set_type(e, types.timestamp(3))
     own[exp.CurrentTimestamp] = _returns(DType.TIMESTAMPTZ)
-    own[exp.ArrayDistinct] = own[exp.ArraySlice] = _same
+    own[exp.Shuffle] = own[exp.ArrayDistinct] = own[exp.ArraySlice] = _same
     own[exp.ArrayFilter] = own[exp.Transform] = over_elements
     own[exp.ArrayRemove] = own[exp.Reverse] = _same
     own[exp.ArraySort] = by_comparator
@@ -129,8 +130,8 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.VARCHAR)
     for kind in (exp.Pad, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
         own[kind] = _returns(DType.VARCHAR)
-    own[exp.DPipe] = lambda s, e: s._set_type(e, _joined(e.this.type))
-    own[exp.Concat] = lambda s, e: s._set_type(e, _joined(common(e.expressions)))
+    own[exp.DPipe] = lambda s, e: s._set_type(e, _joined([e.left, e.right], e.this.type))
+    own[exp.Concat] = lambda s, e: s._set_type(e, _joined(e.expressions, common(e.expressions)))
     own[exp.ArrayMax] = own[exp.ArrayMin] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
     own[exp.ParseJSON] = _returns(DType.JSON)
     own[exp.JSONExtract] = lambda s, e: s._set_type(e, DType.VARCHAR if e.args.get("json_query") else DType.JSON)
@@ -151,6 +152,8 @@ NAMED: dict[str, DType | int] = {
     "bitwise_right_shift_arithmetic": 0,
     "bit_count": DType.BIGINT,
     "to_base": DType.VARCHAR,
+    "to_milliseconds": DType.BIGINT,
+    "parse_duration": DType.INTERVAL,
     "json_exists": DType.BOOLEAN,
     "json_array_get": DType.JSON,
     "is_json_scalar": DType.BOOLEAN,
@@ -396,8 +399,10 @@ def _same(self: Any, node: Any) -> None:
     self._set_type(node, node.this.type if isinstance(node.this, exp.Expr) else None)
 
 
-def _joined(kind: Any) -> Any:
+def _joined(parts: list[Any], kind: Any) -> Any:
     """Return the type of values put together: of texts, one of any length."""
+    if any(part.type is not None and part.type.this == DType.ARRAY for part in parts):
+        return type_of(parts, common)
     return DType.VARCHAR if kind is not None and kind.this in types.TEXT else kind
 
 

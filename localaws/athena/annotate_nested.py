@@ -120,6 +120,7 @@ def _matches(self: Any, given: list[Any]) -> Any:
 
 #: The result of functions that sqlglot does not know, by the name, from what infers types and the call's arguments.
 NESTED: Final[dict[str, Callable[[Any, list[Any]], Any]]] = {
+    "combinations": lambda self, given: types.array_of(given[0].type),
     "map_agg": lambda self, given: _map(given[0].type, given[1].type),
     "multimap_agg": lambda self, given: _map(given[0].type, types.array_of(given[1].type)),
     "map_union": lambda self, given: given[0].type,

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
-from localaws.athena.json_casts import holds_rows, json_text, row_of_json
+from localaws.athena.json_casts import json_text, of_json, taken_apart
 from localaws.athena.mixtures import check_char_inside, check_inner
 from localaws.athena.row_casts import is_written_out, null_of, row_cast, spelled
 from localaws.athena.typing import DType
@@ -54,11 +54,11 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a ty
         return _from_text(node, target, attempt=attempt)
     if target.this == DType.JSON and kind != DType.UNKNOWN:
         return json_text(node.this.copy(), source)
+    if kind == DType.JSON and taken_apart(target):
+        made = cast(of_json(node.this.copy(), target, _of_json_text, attempt=attempt), types.kept(target))
+        return call("try", made) if attempt else made
     if kind == DType.JSON and _of_json(target):
         return _cast(cast(node.this.copy(), DType.JSON), _duckdb_type(target), attempt=attempt)
-    if kind == DType.JSON and holds_rows(target):
-        made = cast(row_of_json(node.this.copy(), target, _of_json_text, attempt=attempt), _duckdb_type(target))
-        return call("try", made) if attempt else made
     if DType.JSON in (target.this, kind):
         raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):

@@ -216,12 +216,23 @@ def branches_rule(node: Any) -> exp.Expr:
         if left is not None and right is not None and DType.TIMESTAMPTZ == left.this == right.this:
             common_zone(left, right)
         if left is not None and right is not None and not _comparable(left, right):
+            if isinstance(node, exp.SetOperation):
+                raise _columns_apart(node, left, right)
             raise QueryFailed(
                 "TYPE_MISMATCH",
                 "line 1:1: All results must be the same type or coercible to a common type. Cannot find common type"
                 f" between {types.trino_name(left)} and {types.trino_name(right)}",
             )
     return node  # type: ignore[no-any-return]
+
+
+def _columns_apart(node: Any, left: exp.DataType, right: exp.DataType) -> QueryFailed:
+    kinds = [(one.type, other.type) for one, other in zip(node.left.selects, node.right.selects, strict=True)]
+    number = 1 + next(place for place, (one, other) in enumerate(kinds) if one is left and other is right)
+    shown = f"{types.trino_name(left)}, {types.trino_name(right)}"
+    name = type(node).__name__.upper()
+    reason = f"line 1:1: column {number} in {name} query has incompatible types: {shown}"
+    return QueryFailed("TYPE_MISMATCH", reason)
 
 
 def _compared(other: Any) -> Any:

@@ -46,10 +46,11 @@ _KIND = re.compile(r"^[A-Za-z ]+ Error: ")
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a result, as Athena describes it."""
+    """A column of a result, as Athena describes it; ``named`` unless the query has no name for it."""
 
     name: str
     type: exp.DataType
+    named: bool = True
 
 
 @dataclass(frozen=True)
@@ -269,11 +270,11 @@ def _cancelled() -> QueryFailed:
 
 def _columns(query: QueryPlan, kinds: list[str], schema: pa.Schema) -> list[Column]:
     columns = []
-    for label, derived, kind, field in zip(query.labels, query.types, kinds, schema, strict=True):
+    for place, (label, derived, kind, field) in enumerate(zip(query.labels, query.types, kinds, schema, strict=True)):
         found = _result_type(derived, kind, field.type)
         if query.zoned and has_zone(found) and not has_zone(derived):
             raise not_supported("a result column whose zone cannot be derived")
-        columns.append(Column(label, found))
+        columns.append(Column(label, found, place not in query.unnamed))
     return columns
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from moto.core.exceptions import JsonRESTError
+from sqlglot import exp
 
 
 class QueryFailed(Exception):
@@ -17,6 +18,18 @@ class QueryFailed(Exception):
     def __init__(self, code: str, message: str, *, user_error: bool = True) -> None:
         super().__init__(f"{code}: {message}")
         self.user_error = user_error
+        #: Where in the statement it is, for a message that says ``line 1:1`` because nobody knew yet.
+        self.start: int | None = None
+
+    def placed(self, sql: str) -> QueryFailed:
+        """Return the failure with its place in the statement, where that became known."""
+        code, _, message = str(self).partition(": ")
+        if self.start is None or not message.startswith("line 1:1: "):
+            return self
+        line, column = sql.count("\n", 0, self.start) + 1, self.start - sql.rfind("\n", 0, self.start)
+        return QueryFailed(
+            code, f"line {line}:{column}: {message.removeprefix('line 1:1: ')}", user_error=self.user_error
+        )
 
 
 #: Errors of Python's that a statement comes to which nobody has thought of.
@@ -48,6 +61,19 @@ class MetadataFailed(JsonRESTError):
 
     def __init__(self, message: str) -> None:
         super().__init__("MetadataException", message)
+
+
+def start_of(node: exp.Expr) -> int | None:
+    """Return where the first word of ``node`` is in its statement; None where the parser kept no place."""
+    return min((each.meta["start"] for each in node.walk() if "start" in each.meta and not _added(each)), default=None)
+
+
+def _added(name: exp.Expr) -> bool:
+    """Return whether a name is that of a column's table, which nobody wrote before the column's."""
+    column = name.parent
+    if name.arg_key != "table" or not isinstance(column, exp.Column):
+        return False
+    return bool(name.meta.get("end", 0) + 2 != column.this.meta.get("start"))
 
 
 def not_supported(what: str, *, allowed: str = "") -> QueryFailed:

@@ -78,6 +78,9 @@ def _refuse_tokens(sql: str) -> None:
     """Raise for syntax whose parsed tree is the same as that of Athena's own syntax."""
     tokens = Trino().tokenize(sql)
     for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.token_type == TokenType.L_BRACE:
+            line, column = sql.count("\n", 0, token.start) + 1, token.start - sql.rfind("\n", 0, token.start)
+            raise QueryFailed("SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{{'. Expecting: <expression>")
         if token.token_type == TokenType.DCOLON:
             raise _refused(":: for a cast")
         if token.token_type == TokenType.FROM and (before is None or before.token_type == TokenType.L_PAREN):

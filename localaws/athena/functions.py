@@ -18,6 +18,7 @@ import re2
 from localaws.athena import formats, plain_functions
 from localaws.athena.json_functions import JSON
 from localaws.athena.macros import MACROS
+from localaws.athena.places import PLACES
 from localaws.athena.plain_functions import DUCKDB, PLAIN
 from localaws.athena.text_functions import PYTHON
 
@@ -229,6 +230,8 @@ _TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
 _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     **PYTHON,
     **JSON,
+    **PLACES,
+    "duration": (plain_functions.duration, [_TEXT], "BIGINT"),
     **{
         name: (each.function, [DUCKDB[letter] for letter in each.takes], DUCKDB[each.gives])
         for name, each in PLAIN.items()

@@ -45,41 +45,57 @@ def json_text(value: exp.Expr, kind: exp.DataType | None) -> exp.Expr:
     raise not_supported(f"a cast of {types.trino_name(kind) if kind else 'this'} to json")
 
 
-def holds_rows(kind: exp.DataType) -> bool:
-    """Return whether a type is of rows with names, or of arrays of them."""
-    if kind.this == DType.ARRAY:
-        return holds_rows(kind.expressions[0])
-    return kind.this == DType.STRUCT and all(name is not None for name, _ in types.fields(kind))
+def taken_apart(kind: exp.DataType) -> bool:
+    """Return whether a type is JSON, or of rows with names, or holds such values or texts."""
+    if kind.this in (DType.ARRAY, DType.MAP):
+        return any(each.this in types.TEXT or taken_apart(each) for each in kind.expressions)
+    if kind.this == DType.STRUCT:
+        return all(name is not None for name, _ in types.fields(kind))
+    return bool(kind.this == DType.JSON)
 
 
-def row_of_json(
+def of_json(
     value: exp.Expr,
     kind: exp.DataType,
     plain: Callable[[exp.Expr, exp.DataType], exp.Expr],
     *,
     attempt: bool,
 ) -> exp.Expr:
-    """Return the row, or array of rows, of a JSON text; ``plain`` returns the value of another type.
+    """Return the row, array, map or JSON of a JSON text; ``plain`` returns the value of another type.
 
-    What is neither object nor array is an error, or NULL where a cast is only tried. The fields of a row are those of
-    an object by their names, or the elements of an array.
+    What is of another kind is an error, or NULL where a cast is only tried. The fields of a row are those of an object
+    by their names, or the elements of an array. A null of JSON stays one where the type is JSON.
     """
-    if not holds_rows(kind):
+    if kind.this == DType.JSON:
+        return value
+    if not taken_apart(kind):
         return plain(value, kind)
     if kind.this == DType.ARRAY:
-        element = fresh(value)
-        inner = row_of_json(cast(element, DType.VARCHAR), kind.expressions[0], plain, attempt=attempt)
-        checked = call("athena_json_array_of", value.copy(), _text(types.trino_name(kind)))
-        elements = cast(cast(checked, DType.JSON), types.nested(DType.ARRAY, [exp.DataType(this=DType.JSON)]))
-        return call("list_transform", elements, exp.Lambda(this=inner, expressions=[element]))
+        elements = call("athena_json_elements", value.copy(), _text(types.trino_name(kind)))
+        return _each_of_json(elements, kind.expressions[0], plain, attempt=attempt)
+    if kind.this == DType.MAP:
+        key, inner = kind.expressions
+        entries = call("athena_json_entries", value.copy(), _text(types.trino_name(kind)))
+        keys = cast(call("map_keys", entries), types.array_of(key))
+        return call("map", keys, _each_of_json(call("map_values", entries.copy()), inner, plain, attempt=attempt))
     form = call("json_type", value.copy())
     parts, fields = [], types.fields(kind)
     for number, (name, found) in enumerate(fields):
         place = [exp.Literal.number(number), exp.Literal.number(len(fields))]
         part = call("athena_json_field", value.copy(), _text(name or ""), *place)
-        parts.append(row_of_json(part, found, plain, attempt=attempt))
+        parts.append(of_json(part, found, plain, attempt=attempt))
     name_of_kind = exp.null() if attempt else _text(types.trino_name(kind))  # an error's text with NULL is none
     return call("athena_row_of_json", form, call("row", *parts), name_of_kind)
+
+
+def _each_of_json(
+    texts: exp.Expr, kind: exp.DataType, plain: Callable[[exp.Expr, exp.DataType], exp.Expr], *, attempt: bool
+) -> exp.Expr:
+    if kind.this == DType.JSON:
+        return texts
+    element = fresh(texts)
+    inner = of_json(cast(element, DType.VARCHAR), kind, plain, attempt=attempt)
+    return call("list_transform", texts, exp.Lambda(this=inner, expressions=[element]))
 
 
 def _object(value: exp.Expr, kind: exp.DataType) -> exp.Expr:

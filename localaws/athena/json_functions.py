@@ -251,11 +251,26 @@ def json_field(text: str, name: str, place: int, count: int) -> str | None:
     return _compact(found[0]) if found else None
 
 
-def json_array_of(text: str, kind: str) -> str:
-    """Return the JSON of an array, or null, that is cast to a type."""
-    if not isinstance(_whole(text), list | None):
-        raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast {text} to {kind}")
-    return text
+def json_elements(text: str, kind: str) -> list[str] | None:
+    """Return the JSON of each element of an array that is cast to a type; None of null."""
+    value = _whole(text)
+    return None if value is None else [_compact(each) for each in _expected(value, list, "array", kind)]
+
+
+def json_entries(text: str, kind: str) -> dict[str, str] | None:
+    """Return the JSON of each value of an object that is cast to a type; None of null."""
+    value = _whole(text)
+    if value is None:
+        return None
+    return {key: _compact(each) for key, each in _expected(value, dict, "object", kind).items()}
+
+
+def _expected(value: Any, form: type[Any], name: str, kind: str) -> Any:
+    if isinstance(value, form):
+        return value
+    got = "[" if isinstance(value, list) else "{" if isinstance(value, dict) else value
+    got = got if isinstance(got, str) else _compact(got)
+    raise ValueError(f"INVALID_CAST_ARGUMENT: Cannot cast to {kind}. Expected a json {name}, but got {got}")
 
 
 def _compact(value: Any) -> str:
@@ -295,6 +310,7 @@ JSON: Final[dict[str, tuple[Callable[..., Any], list[str], str]]] = {
     "json_array_contains": (json_array_contains, [_TEXT, _TEXT], "BOOLEAN"),
     "json_array_get": (json_array_get, [_TEXT, "BIGINT"], _TEXT),
     "json_field": (json_field, [_TEXT, _TEXT, "BIGINT", "BIGINT"], _TEXT),
-    "json_array_of": (json_array_of, [_TEXT, _TEXT], _TEXT),
+    "json_elements": (json_elements, [_TEXT, _TEXT], "VARCHAR[]"),
+    "json_entries": (json_entries, [_TEXT, _TEXT], "MAP(VARCHAR, VARCHAR)"),
     "is_json_scalar": (is_json_scalar, [_TEXT], "BOOLEAN"),
 }

@@ -12,16 +12,16 @@ from localaws.athena.errors import QueryFailed, not_supported
 
 _NAMES = """
 approx_set bar beta_cdf bing_tile bing_tile_at bing_tile_coordinates bing_tile_polygon bing_tile_quadkey
-bing_tile_zoom_level bing_tiles_around bitwise_xor_agg char2hexint checksum classifier color combinations
+bing_tile_zoom_level bing_tiles_around bitwise_xor_agg char2hexint checksum classifier color
 convex_hull_agg cosine_distance current_user dot_product empty_approx_set entropy evaluate_classifier_predictions
 first from_encoded_polyline from_geojson_geometry from_iso8601_timestamp_nanos from_unixtime_nanos
 geometry_from_hadoop_shape geometry_invalid_reason geometry_nearest_points geometry_to_bing_tiles geometry_union
 geometry_union_agg great_circle_distance hash_counts index intersection_cardinality inverse_beta_cdf jaccard_index
 last line_interpolate_point line_interpolate_points line_locate_point localtime make_set_digest match_number merge
-merge_set_digest next numeric_histogram objectid objectid_timestamp parse_duration prev qdigest_agg regr_avgx
-regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy render rgb shuffle simplify_geometry skewness
+merge_set_digest next numeric_histogram objectid objectid_timestamp prev qdigest_agg regr_avgx
+regr_avgy regr_count regr_r2 regr_sxx regr_sxy regr_syy render rgb simplify_geometry skewness
 spatial_partitioning spatial_partitions spooky_hash_v2_32 spooky_hash_v2_64 tdigest_agg timestamp_objectid to_char
-to_date to_encoded_polyline to_geojson_geometry to_geometry to_milliseconds to_spherical_geography to_timestamp
+to_date to_encoded_polyline to_geojson_geometry to_geometry to_spherical_geography to_timestamp
 value_at_quantile values_at_quantiles version word_stem xxhash64
 """
 LACKING: Final = frozenset(_NAMES.split())
@@ -56,6 +56,11 @@ _INSTEAD: Final = (
         "columns of longitude and latitude, with cos, sin and acos of radians(x)",
     ),
 )
+
+
+def instead(name: str) -> str:
+    """Return what to use instead of a function that is lacking; empty where nothing is known."""
+    return next((allowed for _, names, allowed in _INSTEAD if name in names), "")
 
 
 def no_such_function(name: str, position: str) -> QueryFailed:

@@ -81,6 +81,7 @@ def check_inner(source: Any, target: Any) -> None:
             if (
                 (one.this == DType.TIMESTAMPTZ and types.zone_of(one) != "UTC")
                 or (moment and other.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and finer)
+                or (one.this != other.this and DType.JSON in (one.this, other.this))
                 or (other.this in types.TEXT and (moment or one.this in (*types.FLOATS, DType.DECIMAL)))
             ):
                 raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")

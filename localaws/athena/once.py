@@ -15,7 +15,9 @@ _BY_CHANCE = (exp.Rand, exp.Uuid)
 
 def by_chance(value: exp.Expr) -> bool:
     """Return whether a value may be another each time that it is computed."""
-    return value.find(*_BY_CHANCE) is not None or any(each.name == "random" for each in value.find_all(exp.Anonymous))
+    return value.find(*_BY_CHANCE) is not None or any(
+        each.name in ("random", "athena_shuffled") for each in value.find_all(exp.Anonymous)
+    )
 
 
 def heavy(value: exp.Expr) -> bool:

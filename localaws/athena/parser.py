@@ -17,6 +17,7 @@ from sqlglot.tokenizer_core import TokenType
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.plain_functions import PLAIN
+from localaws.athena.reserved import refuse_reserved
 from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
 
@@ -114,6 +115,17 @@ class AthenaParser(_Counted, AthenaTrinoParser):
             node.meta[CALL] = (name.text.lower(), _places(node, None if own_grammar else arguments))
         return found
 
+    def _parse_primary(self) -> exp.Expr | None:
+        token = self._curr
+        found: exp.Expr | None = super()._parse_primary()
+        if isinstance(found, exp.Literal) and token is not None:
+            found.meta.setdefault("start", token.start)
+        return found
+
+    def validate_expression(self, expression: Any, args: list[Any] | None = None) -> Any:
+        """Return the node; the number of a call's arguments is held to the function's forms, in Trino's words."""
+        return expression if args is not None else super().validate_expression(expression)
+
     def _parse_bracket(self, this: exp.Expr | None = None) -> exp.Expr | None:
         # Each subscript comes here again, as what the next one may be of.
         if isinstance(this, exp.Bracket):
@@ -170,7 +182,11 @@ def parse_statements(sql: str) -> list[exp.Expr]:
     tokens = Athena().tokenize(sql)
     if tokens and tokens[0].token_type == TokenType.HIVE_TOKEN_STREAM:
         return [tree for tree in _HiveParser(dialect=Hive()).parse(tokens[1:], sql) if tree is not None]
-    return [_quantified(tree) for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+    trees = [_quantified(tree) for tree in AthenaParser().parse(tokens, sql) if tree is not None]
+    for tree in trees:
+        if not isinstance(tree, exp.Alias):  # TABLE t, which is refused as a statement
+            refuse_reserved(tree, tokens, sql)
+    return trees
 
 
 def _quantified(tree: exp.Expr) -> exp.Expr:

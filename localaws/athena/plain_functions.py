@@ -14,7 +14,7 @@ import re
 import struct
 import unicodedata
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from statistics import NormalDist
 from typing import Any, Final, NamedTuple
 
@@ -170,6 +170,20 @@ def parse_data_size(text: str) -> Decimal:
     if bytes_ >= 10**38:
         raise ValueError(f"NUMERIC_VALUE_OUT_OF_RANGE: Value out of range: '{text}'")
     return Decimal(int(bytes_))
+
+
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*")
+_UNITS: Final = {"ns": "1e-6", "us": "1e-3", "ms": "1", "s": "1000", "m": "60000", "h": "3600000", "d": "86400000"}
+
+
+def duration(text: str) -> int:
+    """Return how many milliseconds a span of time such as ``3.81 d`` is."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise _bad(f"duration is not a valid data duration string: {text}")
+    if found[2] not in _UNITS:
+        raise _bad(f"Unknown time unit: {found[2]}")
+    return int((Decimal(found[1]) * Decimal(_UNITS[found[2]])).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def normal_cdf(mean: float, deviation: float, value: float) -> float:

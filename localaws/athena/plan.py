@@ -17,8 +17,8 @@ from sqlglot.schema import MappingSchema
 
 from localaws.athena import annotate
 from localaws.athena.bounded import bounded
-from localaws.athena.column_lists import check_aliases, is_star, spread_rows
-from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported
+from localaws.athena.column_aliases import NAMED, check_aliases, check_width, is_star, note_aliases, spread_rows
+from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported, start_of
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
@@ -27,6 +27,7 @@ from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
 from localaws.athena.row_casts import spell_rows
 from localaws.athena.row_coercions import check_rows, coerce_rows
+from localaws.athena.semantics import check_conditions, check_places, check_relations, required
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
@@ -37,6 +38,8 @@ log = logging.getLogger("localaws.athena")
 
 _UNNEST_PASSES = 6
 _COERCION_PASSES = 50
+#: The key under which a column notes that the query has no name for it.
+_UNNAMED = "athena_unnamed"
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class QueryPlan:
     conditions: dict[str, Condition] = field(default_factory=dict)
     #: Whether there is a timestamp in a zone other than UTC in it.
     zoned: bool = False
+    #: The places of the columns that the query gives no name, counted from zero.
+    unnamed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ def parse(sql: str) -> exp.Expr:
         found = parse_statements(sql)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
+        if str(first.get("description", "")).startswith("Required keyword"):
+            raise required(first, sql) from None
         line, column = first.get("line", 1), max(1, first.get("col", 1) - len(first.get("highlight") or "x") + 1)
         raise QueryFailed(
             "SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{first.get('highlight', '')}'. "
@@ -97,7 +104,6 @@ def parse(sql: str) -> exp.Expr:
         raise QueryFailed("SYNTAX_ERROR", f"line 1:1: {error}") from None
     if len(found) != 1:
         raise QueryFailed("SYNTAX_ERROR", "line 1:1: Only one sql statement is allowed. Got: " + sql)
-    spread_rows(found[0])
     return found[0]
 
 
@@ -128,13 +134,29 @@ def planned(
     """
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
+    try:
+        return _planned(tree, sql, database, columns_of, view_of)
+    except QueryFailed as error:
+        raise error.placed(sql) from None
+
+
+def _planned(
+    tree: exp.Expr,
+    sql: str,
+    database: str,
+    columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
+    view_of: Callable[[str, str, str], View | None],
+) -> QueryPlan:
     refuse_foreign(tree, sql)
     check_names(tree, lambda node: position(node, sql))
     _within_catalog(tree, sql)
+    check_places(tree)
+    spread_rows(tree)
+    note_aliases(tree, sql)
+    check_aliases(tree)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
     with_zones(tree)
-    check_aliases(tree, lambda node: position(node, sql))
     written = _prepare(_query(tree))
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
@@ -149,15 +171,19 @@ def planned(
         )
     except OptimizeError as error:
         raise QueryFailed("COLUMN_NOT_FOUND", f"line 1:1: {error}") from None
+    check_aliases(tree)
+    check_relations(tree)
     _resolve_columns(tree, schema, sql)
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
-    check_types(tree)
+    check_conditions(tree)
+    check_types(tree, lambda node: position(node, sql))
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     kinds = [projection.type for projection in _query(tree).selects]
+    unnamed = frozenset(place for place, each in enumerate(_query(tree).selects) if _UNNAMED in each.meta)
     reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
-    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known, zoned)
+    return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known, zoned, unnamed)
 
 
 def duckdb_sql(tree: exp.Expr) -> str:
@@ -204,12 +230,10 @@ def _within_catalog(tree: exp.Expr, sql: str) -> None:
 
 def position(node: exp.Expr, sql: str) -> str:
     """Return ``line 1:8`` for the first word of ``node``; ``line 1:1`` when the parser kept no position."""
-    for child in node.walk():
-        start = child.meta.get("start")
-        if start is not None:
-            before = sql[:start]
-            return f"line {before.count(chr(10)) + 1}:{start - before.rfind(chr(10))}"
-    return "line 1:1"
+    start = start_of(node)
+    if start is None:
+        return "line 1:1"
+    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"
 
 
 def _prepare(tree: exp.Query) -> dict[str, str]:
@@ -230,7 +254,9 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
             if not _label(projection) and not is_star(projection):
                 # Behind a star the position is not known yet: ``_numbered`` names those.
                 name = f"_col_{index}" if starred else f"_col{index}"
-                projection.replace(exp.alias_(projection.copy(), name))
+                named = exp.alias_(projection.copy(), name)
+                named.meta[_UNNAMED] = True
+                projection.replace(named)
     return written
 
 
@@ -269,6 +295,8 @@ def _relations(
         replacement = exp.Table(this=exp.to_identifier(relation))
         old = table.args.get("alias")
         kept = exp.TableAlias(this=exp.to_identifier(alias), columns=old.args.get("columns") if old else None)
+        if old is not None and NAMED in old.meta:
+            check_width(old, len(columns))
         replacement.set("alias", kept)
         for key in ("joins", "laterals", "pivots", "sample"):
             if table.args.get(key):

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import membership, zones
+from localaws.athena import concatenation, membership, zones
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
@@ -28,8 +28,8 @@ from localaws.athena.dates import (
     sequence,
 )
 from localaws.athena.equality import may_be_nan
-from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported
-from localaws.athena.once import once_if_heavy
+from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported, start_of
+from localaws.athena.places import shuffle
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
 from localaws.athena.rewrite_texts import TEXT_NODES, json_query
@@ -67,8 +67,14 @@ def rewrite(tree: exp.Expr) -> exp.Expr:
     root = exp.Paren(this=tree)
     for node in reversed(list(tree.walk())):
         if node.meta.get(DONE) or node.parent is None:
+            if isinstance(node, exp.Cast):
+                node.set("to", types.kept(node.to))
             continue
-        turned = _turned(node)
+        try:
+            turned = _turned(node)
+        except QueryFailed as error:
+            error.start = start_of(node) if error.start is None else error.start
+            raise
         if turned is not node:
             if turned._type is None:
                 turned.type = node._type
@@ -138,25 +144,20 @@ def _whole(name: str) -> Rule:
     return rule
 
 
-def _arrays_joined(*parts: exp.Expr) -> exp.Expr:
-    joined = call("list_concat", *[part.copy() for part in parts])
-    if not (unsure := [part for part in parts if not isinstance(part, exp.Array)]):
-        return joined
-    there = exp.and_(*[part.copy().is_(exp.null()).not_() for part in unsure])
-    return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
-
-
 def _concat(node: Any) -> exp.Expr:
     parts = [node.left, node.right] if isinstance(node, exp.DPipe) else node.expressions
     if any(kind_of(part) == DType.ARRAY for part in parts):
-        if any(kind_of(part) not in (DType.ARRAY, DType.NULL) for part in parts):
-            raise not_supported("concat of an array with one element", allowed="concat(array, array, …)")
-        return once_if_heavy(parts, _arrays_joined)
+        given = concatenation.arrays(parts)
+        if given is None:
+            raise concatenation.refused(parts)
+        known = node.type is not None and node.type.this == DType.ARRAY
+        if not known and concatenation.all_known(given):
+            raise concatenation.refused(parts)
+        return concatenation.joined(parts, node.type if known else None, given)
     binary = all(kind_of(part) in (DType.VARBINARY, DType.BINARY) for part in parts)
     for part in parts:
         if not binary and kind_of(part) not in (DType.UNKNOWN, DType.NULL, *types.TEXT):
-            name = types.trino_name(part.type)
-            raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Unexpected parameters ({name}) for function concat")
+            raise concatenation.refused(parts)
     result = parts[0].copy()
     for part in parts[1:]:
         result = exp.DPipe(this=result, expression=operand(part.copy()))
@@ -462,6 +463,7 @@ _RULES: dict[type, Rule] = {
     exp.Repeat: lambda node: call("athena_repeat", node.this.copy(), node.args["times"].copy()),
     exp.ArrayExcept: lambda node: call("athena_array_except", *_pair(node)),
     exp.ArrayIntersect: lambda node: call("athena_array_intersect", *[each.copy() for each in node.expressions]),
+    exp.Shuffle: shuffle,
     exp.Try: lambda node: call("try", node.this.copy()),
 }
 

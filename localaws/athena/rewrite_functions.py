@@ -10,9 +10,11 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.places import combinations_of
 from localaws.athena.plain_functions import DUCKDB, PLAIN
 from localaws.athena.rewrite_nested import NESTED_FUNCTIONS
 from localaws.athena.rewrite_texts import TEXT_FUNCTIONS
+from localaws.athena.trino_forms import unexpected
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
 from localaws.athena.zones import elsewhere, local, with_timezone, zone_of
@@ -108,8 +110,18 @@ def _regexp_position(node: Any) -> exp.Expr:
     return call("athena_regexp_position", text, pattern, *places)
 
 
+def _to_milliseconds(node: Any) -> exp.Expr:
+    (span,) = node.expressions
+    if isinstance(span, exp.Interval) and span.text("unit").upper() in ("MONTH", "YEAR"):
+        raise unexpected("to_milliseconds", ["interval year to month"], "line 1:1")
+    return cast(call("epoch_ms", span.copy()), DType.BIGINT)
+
+
 NAMED_FUNCTIONS: dict[str, Callable[[Any], exp.Expr]] = {
     "with_timezone": with_timezone,
+    "to_milliseconds": _to_milliseconds,
+    "parse_duration": lambda node: call("to_milliseconds", call("athena_duration", node.expressions[0].copy())),
+    "combinations": combinations_of,
     "every": _same("bool_and"),
     "geometric_mean": _same("geomean"),
     "e": lambda node: cast(exp.Literal.string("2.718281828459045"), DType.DOUBLE),

@@ -15,6 +15,7 @@ from localaws.athena import typing as types
 from localaws.athena.errors import not_supported
 from localaws.athena.known_functions import no_such_function
 from localaws.athena.plain_functions import PLAIN
+from localaws.athena.trino_forms import is_one_of_trinos, unexpected
 from localaws.athena.typing import DType
 
 #: The key under which the parser notes on a node the call's function name, and where its arguments are in the node.
@@ -101,7 +102,7 @@ SIGNATURES: dict[str, str] = {
     "date_trunc": "TD|TS|TZ", "date_format": "DT|ST|ZT", "date_parse": "TT", "format_datetime": "DT|ST|ZT",
     "from_unixtime": "N|NT", "with_timezone": "ST", "to_unixtime": _MOMENT, "from_iso8601_date": "T",
     "from_iso8601_timestamp": "T", "now": "",
-    "parse_datetime": "TT",
+    "parse_datetime": "TT", "to_milliseconds": "U", "parse_duration": "T",
     "timezone_hour": "Z", "timezone_minute": "Z", "current_timezone": "",
     "at_timezone": "ST|ZT", "last_day_of_month": _MOMENT, "to_iso8601": _MOMENT,
     # arrays, maps, rows
@@ -113,7 +114,7 @@ SIGNATURES: dict[str, str] = {
     "flatten": "A", "map": "|AA", "map_keys": "M", "map_values": "M", "map_concat": "MM+",
     "map_entries": "M", "map_from_entries": "A",
     "multimap_from_entries": "A", "map_zip_with": "MML", "cosine_similarity": "MM", "contains_sequence": "AA",
-    "trim_array": "AI", "ngrams": "AI", "array_histogram": "A",
+    "combinations": "AI", "shuffle": "A", "trim_array": "AI", "ngrams": "AI", "array_histogram": "A",
     "map_filter": "ML", "transform_values": "ML", "transform_keys": "ML", "zip": "AA+", "zip_with": "AAL",
     "sequence": "II|III|DD|DDU|SSU", "row": "X+",
 }  # fmt: skip
@@ -139,21 +140,26 @@ def check_names(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
             raise no_such_function(name, position(node))
         if isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct) and len(node.this.expressions) > 1:
             raise not_supported("count(DISTINCT …) of several columns")
+        if not is_one_of_trinos(name, [None] * len(places)):
+            raise unexpected(name, [_shown(node, place) for place in places], position(node))
         if not any(_fits_number(overload, len(places)) for overload in overloads(name)):
             given = f"{len(places)} argument{'s' * (len(places) != 1)}"
             raise not_supported(f"{name} with {given}", allowed=allowed(name))
 
 
-def check_types(tree: exp.Expr) -> None:
+def check_types(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
     """Raise, naming the function, for a call whose argument types none of its overloads has."""
     for node in tree.walk():
         if (noted := node.meta.get(CALL)) is None or noted[0] in SPECIAL:
             continue
         name, places = noted
         kinds = [_kind(node, place) for place in places]
+        if not is_one_of_trinos(name, [kind and kind[0] for kind in kinds]):
+            raise unexpected(name, [_shown(node, place) for place in places], position(node))
         possible = [o for o in overloads(name) if _fits_number(o, len(kinds))]
         if not any(all(_fits(letter, kind) for letter, kind in _pairs(overload, kinds)) for overload in possible):
-            raise not_supported(f"{name}({', '.join(map(_shown, kinds))})", allowed=allowed(name))
+            shown = ", ".join(_shown(node, place) for place in places)
+            raise not_supported(f"{name}({shown})", allowed=allowed(name))
         if unknown := [place for place, kind in enumerate(kinds) if kind is not None and kind[0] == DType.UNKNOWN]:
             meant = {tuple(letter for letter, _ in _pairs(overload, kinds))[unknown[0]] for overload in possible}
             if not (len(meant) == 1 or meant <= set("DSZ")):
@@ -167,11 +173,16 @@ def overloads(name: str) -> list[str]:
 
 def allowed(name: str) -> str:
     """Return the supported forms of a function in words."""
-    forms = []
+    return " or ".join(forms(name))
+
+
+def forms(name: str) -> list[str]:
+    """Return the supported forms of a function."""
+    found = []
     for overload in overloads(name):
         words = [_KINDS[letter][0] for letter in overload.removesuffix("+")]
-        forms.append(f"{name}({', '.join(words)}{', …' * overload.endswith('+')})")
-    return " or ".join(forms)
+        found.append(f"{name}({', '.join(words)}{', …' * overload.endswith('+')})")
+    return found
 
 
 def _fits_number(overload: str, count: int) -> bool:
@@ -188,11 +199,9 @@ def _kind(node: exp.Expr, place: tuple[str, int | None] | None) -> tuple[DType, 
     """Return an argument's kind and type; None where the parser replaced the argument."""
     if place is None:
         return None
-    key, index = place
-    if key in LITERALS:
-        return LITERALS[key], exp.DataType(this=LITERALS[key])
-    found = node.args.get(key)
-    argument = found[index] if index is not None and isinstance(found, list) and index < len(found) else found
+    if place[0] in LITERALS:
+        return LITERALS[place[0]], exp.DataType(this=LITERALS[place[0]])
+    argument = _argument(node, place)
     if not isinstance(argument, exp.Expr) or isinstance(argument, exp.Var | exp.Star | exp.JSONPath):
         return None
     if isinstance(argument, exp.Lambda):
@@ -200,6 +209,12 @@ def _kind(node: exp.Expr, place: tuple[str, int | None] | None) -> tuple[DType, 
     if argument.type is None:
         return DType.UNKNOWN, None
     return argument.type.this, argument.type
+
+
+def _argument(node: exp.Expr, place: tuple[str, int | None] | None) -> Any:
+    key, index = place or ("", None)
+    found = node.args.get(key)
+    return found[index] if index is not None and isinstance(found, list) and index < len(found) else found
 
 
 def _fits(letter: str, kind: tuple[DType, Any] | None) -> bool:
@@ -211,9 +226,15 @@ def _fits(letter: str, kind: tuple[DType, Any] | None) -> bool:
     return wanted is None or kind[0] in wanted or kind[0] in (DType.NULL, DType.UNKNOWN)
 
 
-def _shown(kind: tuple[DType, Any] | None) -> str:
+def _shown(node: exp.Expr, place: tuple[str, int | None] | None) -> str:
+    """Return the type of an argument in words, a text's with the length that is written."""
+    kind, argument = _kind(node, place), _argument(node, place)
+    if isinstance(argument, exp.Literal):  # also before types are inferred
+        return f"varchar({len(argument.name)})" if argument.is_string else "integer" if argument.is_int else "double"
     if kind is None:
         return "…"
     if kind[0] == DType.USERDEFINED:
-        return "function"
-    return "unknown" if kind[1] is None or kind[0] == DType.UNKNOWN else types.trino_name(kind[1])
+        return "<function>"
+    if kind[1] is None or kind[0] == DType.UNKNOWN:
+        return "unknown"
+    return types.trino_name(kind[1])

@@ -157,6 +157,15 @@ def element_of(kind: Any) -> Any:
     return kind.expressions[0] if kind is not None and kind.this == DType.ARRAY and kind.expressions else None
 
 
+def kept(kind: exp.DataType) -> exp.DataType:
+    """Return a type of Athena's as DuckDB keeps its values: JSON is a text there."""
+    made = kind.copy()
+    for part in list(made.find_all(exp.DataType)):
+        if part.this == DType.JSON:
+            part.set("this", DType.VARCHAR)
+    return made
+
+
 def row_of(kinds: list[Any]) -> Any:
     """Return the type of a row without names; None when the type of one of its fields is not known."""
     if any(kind is None or kind.this == DType.UNKNOWN for kind in kinds):
@@ -232,6 +241,8 @@ def trino_name(kind: Any) -> str:  # noqa: PLR0911
     if this == DType.MAP and not kind.expressions:  # MAP()
         return "map(unknown, unknown)"
     if this == DType.MAP:
+        if not kind.expressions:  # MAP()
+            return "map(unknown, unknown)"
         return f"map({trino_name(kind.expressions[0])}, {trino_name(kind.expressions[1])})"
     if this == DType.STRUCT:
         inner = (

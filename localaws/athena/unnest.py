@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import typing as types
-from localaws.athena.column_lists import mismatch
+from localaws.athena.column_aliases import check_width
 from localaws.athena.errors import not_supported
 from localaws.athena.typing import DType
 
@@ -62,8 +62,8 @@ def _lateral(node: exp.Unnest) -> exp.Expr:
         values.append(cast(call("unnest", span), DType.BIGINT))
         if ordinal_name:
             names.append(ordinal_name)
-    if alias is not None and len(names) not in (0, len(values)):
-        raise mismatch("line 1:1", alias.name, len(names), len(values))
+    if alias is not None:
+        check_width(alias, len(values))
     if len(names) < len(values):
         names = names[:] if not ordinal_name else names[:-1]
         names += [f"_col_{position}" for position in range(len(names), len(values) - bool(ordinal_name))]

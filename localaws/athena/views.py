@@ -16,6 +16,7 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.optimizer.scope import traverse_scope
 
+from localaws.athena.column_aliases import check_width
 from localaws.athena.errors import QueryFailed
 
 _MARK = re.compile(r"/\* Presto View: (.*?) \*/", re.DOTALL)
@@ -87,6 +88,8 @@ def _tables(tree: exp.Expr) -> list[exp.Table]:
 def _replace(tree: exp.Expr, table: exp.Table, query: exp.Subquery, view: View) -> None:
     alias = table.args.get("alias")
     name = alias.name if alias is not None and alias.this else table.name
+    if alias is not None:
+        check_width(alias, len(view.columns))
     columns = (alias.args.get("columns") if alias is not None else None) or [exp.to_identifier(c) for c in view.columns]
     query.set("alias", exp.TableAlias(this=exp.to_identifier(name), columns=[each.copy() for each in columns]))
     for key in ("joins", "laterals"):

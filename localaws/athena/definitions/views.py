@@ -25,16 +25,22 @@ def create(statement: kinds.CreateView, place: Place) -> None:
         raise QueryFailed("TABLE_ALREADY_EXISTS", f"line 1:1: Table already exists: '{CATALOG}.{name}'")
     if there is not None and not statement.replace:
         raise QueryFailed("TABLE_ALREADY_EXISTS", f"line 1:1: View already exists: '{CATALOG}.{name}'")
-    columns = [(column.name, column.type) for column in place.described(statement.query).columns]
-    labels = list(statement.columns) or [label.lower() for label, _ in columns]
-    if len(labels) != len(columns):
+    described = place.described(statement.query).columns
+    labels = list(statement.columns) or [column.name.lower() for column in described]
+    if len(labels) != len(described):
         raise QueryFailed(
-            "MISMATCHED_COLUMN_ALIASES", f"line 1:1: {len(labels)} column names for a query of {len(columns)} columns"
+            "MISMATCHED_COLUMN_ALIASES",
+            f"line 1:1: Column alias list has {len(labels)} entries but relation has {len(described)} columns",
         )
+    if not statement.columns:
+        for number, column in enumerate(described, 1):
+            if not column.named:
+                reason = f"line 1:1: Column name not specified at position {number}"
+                raise QueryFailed("MISSING_COLUMN_NAME", reason)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{twice}' specified more than once")
-    named = [(label, kind) for label, (_, kind) in zip(labels, columns, strict=True)]
+    named = [(label, column.type) for label, column in zip(labels, described, strict=True)]
     given = _input(name.name, statement.query, place.database, named)
     if there is None:
         place.glue.create_table(DatabaseName=name.database, TableInput=given)

@@ -114,5 +114,5 @@ def _in_hive(sql: str) -> bool:  # noqa: PLR0911  one return a word
     words.take("IF", "NOT", "EXISTS")
     in_marks = words.looks("`")
     if not in_marks:
-        words.name()
+        words.skip_name()
     return in_marks or words.looks("(")

@@ -140,7 +140,7 @@ def _clauses(words: Words) -> dict[str, Any]:
                 words.need("OUTPUTFORMAT")
                 found["formats"] = (reads, words.string())
             else:
-                found["stored_as"] = words.identifier()
+                found["stored_as"] = words.word()
         elif words.take("WITH", "SERDEPROPERTIES"):
             found["serde_properties"] = {**found.get("serde_properties", {}), **words.properties()}
         elif words.take("LOCATION"):
@@ -156,7 +156,7 @@ def _clauses(words: Words) -> dict[str, Any]:
 
 def _partition_field(words: Words) -> kinds.Column | kinds.Transform:
     """Read one field of PARTITIONED BY: a column with its type, as Hive has it, or an Iceberg transform."""
-    place, name = words.position(), words.identifier()
+    place, name = words.position(), words.word() if words.calls() else words.identifier()
     if words.take("("):
         argument = words.integer() if name in _NUMBERED else None
         if name in _NUMBERED:

@@ -15,6 +15,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from localaws.athena import reserved
 from localaws.athena.errors import QueryFailed
 from localaws.athena.statements.kinds import Name
 
@@ -103,6 +104,11 @@ class Words:
             for token, word in zip(following, words, strict=True)
         )
 
+    def calls(self) -> bool:
+        """Return whether there is a bracket behind the next word, as behind a function's name."""
+        following = self._tokens[self._at + 1 : self._at + 2]
+        return bool(following) and following[0].token_type == TokenType.L_PAREN
+
     def take(self, *words: str) -> bool:
         """Read these words if they are the next; return whether they were."""
         if self.looks(*words):
@@ -122,7 +128,15 @@ class Words:
             self.fail("<EOF>")
 
     def identifier(self) -> str:
-        """Read a name, in small letters: plain, or in the marks of its grammar."""
+        """Read a name, in small letters: in the marks of its grammar, or plain where it is no reserved word."""
+        token = self.here
+        words = reserved.DDL if self.hive else reserved.QUERY
+        if token is not None and token.token_type not in _QUOTED and token.text.upper() in words:
+            self.fail("identifier")
+        return self.word()
+
+    def word(self) -> str:
+        """Read a word, in small letters: a name, or any other."""
         token = self.here
         if token is None or token.token_type in (TokenType.STRING, TokenType.NUMBER):
             self.fail("identifier")
@@ -130,6 +144,12 @@ class Words:
             self.fail("identifier")
         self._at += 1
         return token.text.lower()
+
+    def skip_name(self) -> None:
+        """Read a name of parts, whichever words they are: in which grammar it stands is not known yet."""
+        self.word()
+        while self.take("."):
+            self.word()
 
     def name(self) -> Name:
         """Read a name of one, two or three parts; ``CATALOG_NOT_FOUND`` for a catalog that is not the Glue catalog."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tests.docs.reference.athena_functions import athena_functions_page
 from tests.docs.reference.commands import commands_page
 from tests.docs.reference.contract_fields import contract_fields_page
 from tests.docs.reference.environments import environments_page
@@ -16,6 +17,7 @@ from tests.folders import ROOT
 
 FOLDER: Final = ROOT / "docs" / "reference"
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "athena-functions.md": athena_functions_page,
     "commands.md": commands_page,
     "contract-fields.md": contract_fields_page,
     "environments.md": environments_page,

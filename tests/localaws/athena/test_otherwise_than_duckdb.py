@@ -119,7 +119,7 @@ def test_the_answer_is_trinos(opened: QueryEngine, sql: str, written: str) -> No
         ("(SELECT k FROM t)", "SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows"),
         (
             "k FROM t WHERE k = ANY (SELECT s FROM t)",
-            "TYPE_MISMATCH: line 1:1: Cannot apply operator: integer = varchar",
+            "TYPE_MISMATCH: line 1:23: Cannot apply operator: integer = varchar",
         ),
         ("k FROM t ORDER BY k FETCH FIRST 1 ROW WITH TIES", "NOT_SUPPORTED: FETCH FIRST … WITH TIES"),
         ("* FROM t NATURAL JOIN t AS u", "NOT_SUPPORTED: line 1:1: Natural join not supported"),

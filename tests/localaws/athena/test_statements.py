@@ -102,7 +102,11 @@ def test_an_external_table_over_a_file_is_read_changed_and_dropped(ctx: Context,
         ("ALTER TABLE nope RENAME other", "mismatched input"),
         ("MSCK REPAIR TABLE nope", "Table not found"),
         ("CREATE VIEW v AS SELECT nope", "COLUMN_NOT_FOUND"),
-        ("CREATE VIEW v AS SELECT 1 AS a, 2 AS a", "DUPLICATE_COLUMN_NAME"),
+        ("CREATE VIEW v AS SELECT 1 AS a, 2 AS a", "DUPLICATE_COLUMN_NAME: line 1:1: Column name 'a' specified more"),
+        ("CREATE VIEW v AS SELECT 1, 2", "MISSING_COLUMN_NAME: line 1:1: Column name not specified at position 1"),
+        ("CREATE VIEW v AS SELECT 1 AS a, upper('x')", "MISSING_COLUMN_NAME: line 1:1: Column name not specified at"),
+        ("CREATE VIEW v (a) AS SELECT 1, 2", "MISMATCHED_COLUMN_ALIASES"),
+        ("CREATE VIEW v (a, a) AS SELECT 1, 2", "DUPLICATE_COLUMN_NAME"),
         ("DROP VIEW nope", "does not exist"),
         ("SHOW PARTITIONS nope", "TABLE_NOT_FOUND"),
         ("INSERT INTO nope VALUES (1)", "TABLE_NOT_FOUND"),
@@ -144,7 +148,7 @@ def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(c
     at = f"s3://stored/iceberg/{client.database}"
     client.rows(
         "CREATE TABLE t (id bigint COMMENT 'key', at timestamp, price decimal(8,2), tags array<string>, "
-        "more struct<a:int,b:map<string,double>>) "
+        "`more` struct<a:int,b:map<string,double>>) "
         f"PARTITIONED BY (month(at), bucket(4, id)) LOCATION '{at}' "
         "TBLPROPERTIES ('table_type'='ICEBERG', 'format'='parquet', 'write_compression'='zstd')"
     )
