@@ -19,6 +19,7 @@ from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
+from localaws.athena.operands import check_operands, check_places, check_using
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
@@ -106,7 +107,9 @@ def plan(
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
-    check_names(tree, lambda node: position(node, sql))
+    check_names(tree, where := lambda node: position(node, sql))
+    check_places(tree, where)
+    check_using(tree, where)
     _within_catalog(tree, sql)
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
@@ -128,6 +131,7 @@ def plan(
     _resolve_columns(tree, schema, sql)
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
+    check_operands(tree, where)
     check_types(tree)
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]

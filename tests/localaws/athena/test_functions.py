@@ -162,7 +162,7 @@ def test_an_argument_of_another_type_is_refused(engine: QueryEngine, name: str, 
             known = [each for each in overloads(name) if len(each.removesuffix("+")) == len(letters)]
             if alike or any(_takes(each.removesuffix("+"), changed) for each in known):
                 continue
-            with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED|TYPE_MISMATCH|SYNTAX_ERROR"):
+            with pytest.raises(QueryFailed, match=r"NOT_SUPPORTED|TYPE_MISMATCH|SYNTAX_ERROR|FUNCTION_NOT_FOUND"):
                 answer(engine, f"SELECT {written(name, changed)}")
 
 

@@ -145,7 +145,7 @@ CASES = [
     # shapes
     ("WITH a AS (SELECT k + 1 AS q FROM t) SELECT Q AS Big, max(q) OVER () FROM a ORDER BY 1", "integer, integer", "2, 3 / 3, 3"),
     ("SELECT _col0 FROM (SELECT count(*) FROM T)", "bigint", "2"),
-    ("SELECT a.k FROM t a JOIN t b USING (k) WHERE a.k IN (SELECT k FROM t WHERE s LIKE 'a%') AND EXISTS (SELECT 1 FROM t z WHERE z.k = a.k)", "integer", "1"),
+    ("SELECT a.k FROM t a JOIN t b ON a.k = b.k WHERE a.k IN (SELECT k FROM t WHERE s LIKE 'a%') AND EXISTS (SELECT 1 FROM t z WHERE z.k = a.k)", "integer", "1"),
     ("SELECT k FROM t UNION ALL SELECT 9 ORDER BY 1 DESC LIMIT 1", "integer", "9"),
     ("VALUES (1, 'a')", "integer, varchar", "1, a"),
 ]  # fmt: skip
