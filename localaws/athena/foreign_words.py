@@ -11,33 +11,9 @@ from localaws.athena.errors import QueryFailed
 
 #: The signs of Athena's grammar.
 _SIGNS: Final = frozenset(
-    [
-        "=",
-        "<>",
-        "!=",
-        "<",
-        "<=",
-        ">",
-        ">=",
-        "+",
-        "-",
-        "*",
-        "/",
-        "%",
-        "||",
-        "(",
-        ")",
-        "[",
-        "]",
-        ",",
-        ".",
-        ";",
-        ":",
-        "?",
-        "->",
-        "=>",
-    ]
-)
+    {"=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "||", "(", ")", "[", "]", ",", ".", ";", ":", "?",
+     "->", "=>"}
+)  # fmt: skip
 #: Behind these a bracket is no subscript, nor an array's that begins with ARRAY.
 _BEFORE_A_VALUE: Final = {
     TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.DISTINCT, TokenType.EQ,
@@ -54,9 +30,11 @@ _ENDS: Final = {
 }  # fmt: skip
 #: Two words that never stand side by side in Athena's grammar.
 _PAIRS: Final = frozenset(
-    {(",", ")"), (",", "]"), (",", "FROM"), ("END", "CASE"), ("WITH", "OFFSET"), ("BETWEEN", "ASYMMETRIC"), ("AS", "NOT"), ("IS", "UNKNOWN"), ("VARCHAR", "FORMAT")}
+    {(",", ")"), (",", "]"), (",", "FROM"), ("END", "CASE"), ("WITH", "OFFSET"), ("BETWEEN", "ASYMMETRIC"),
+     ("AS", "NOT"), ("IS", "UNKNOWN"), ("VARCHAR", "FORMAT")}
 )  # fmt: skip
 _FILTERED: Final = [TokenType.R_PAREN, TokenType.FILTER, TokenType.L_PAREN]
+_LIMITED: Final = (TokenType.LIMIT, TokenType.NUMBER, TokenType.COMMA)
 _QUOTED: Final = {TokenType.STRING, TokenType.IDENTIFIER}
 
 
@@ -122,21 +100,20 @@ def _refuse_beside(before: Token, token: Token, behind: Token | None) -> None:
         raise refused("a text behind a text")
     if before.token_type == TokenType.ALIAS and token.token_type == TokenType.STRING:
         raise refused("a text for a name")
-    if before.token_type == TokenType.NUMBER and before.end + 1 == token.start:
-        if token.token_type in (TokenType.VAR, TokenType.NUMBER):
-            raise refused(f"the number {before.text}{token.text}")
+    beside = before.token_type == TokenType.NUMBER and before.end + 1 == token.start
+    if beside and token.token_type in (TokenType.VAR, TokenType.NUMBER):
+        raise refused(f"the number {before.text}{token.text}")
     if token.token_type == TokenType.L_BRACKET and before.token_type in _BEFORE_A_VALUE:
         raise refused("[…] for an array")
     if behind is None:
         return
-    if before.token_type == TokenType.LIMIT and token.token_type == TokenType.NUMBER:
-        if behind.token_type == TokenType.COMMA:
-            raise refused("LIMIT with a comma")
+    if (before.token_type, token.token_type, behind.token_type) == _LIMITED:
+        raise refused("LIMIT with a comma")
     if before.token_type in _ENDS and token.token_type == TokenType.NOT and behind.token_type == TokenType.NULL:
         raise refused("NOT NULL behind a value")
-    if before.token_type != TokenType.R_PAREN and behind.text.upper() == "NULLS" and behind.token_type not in _QUOTED:
-        if _is(token, "IGNORE") or _is(token, "RESPECT"):
-            raise refused(f"{token.text} NULLS inside of a call")
+    treated = (_is(token, "IGNORE") or _is(token, "RESPECT")) and _is(behind, "NULLS")
+    if treated and before.token_type != TokenType.R_PAREN:
+        raise refused(f"{token.text} NULLS inside of a call")
 
 
 def _is(token: Token, word: str) -> bool:

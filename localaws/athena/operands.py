@@ -136,9 +136,9 @@ def _check_call(node: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
     if (noted := node.meta.get(CALL)) is None:
         return
     name, given = noted[0], _arguments(node, noted[1])
-    if name in _TELLING and given and isinstance(told := given[-1], exp.Lambda):
-        if _kind(told.this) not in (DType.BOOLEAN, *_UNKNOWN):
-            raise _unexpected(name, given, position(node))
+    told = given[-1] if name in _TELLING and given else None
+    if isinstance(told, exp.Lambda) and _kind(told.this) not in (DType.BOOLEAN, *_UNKNOWN):
+        raise _unexpected(name, given, position(node))
     if name in ("sum", "avg") and given:
         value = given[0].expressions[0] if isinstance(given[0], exp.Distinct) else given[0]
         if _kind(value) not in (*_ADDED, *_UNKNOWN):

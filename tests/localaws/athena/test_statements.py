@@ -180,6 +180,27 @@ def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(c
     assert ctx.client("s3").list_objects_v2(Bucket="stored", Prefix=f"iceberg/{client.database}/")["KeyCount"] == 0
 
 
+def test_a_column_of_an_iceberg_table_gets_a_wider_type_alone(client: Client) -> None:
+    """What Iceberg's specification has; of what is refused, nothing is done."""
+    client.rows(
+        "CREATE TABLE t (i int, b bigint, f float, d double, p decimal(5,2), s string, at date) "
+        f"LOCATION 's3://stored/wider/{client.database}' TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    client.rows("INSERT INTO t VALUES (1, 2, 3.5, 4.5, 1.25, 'x', DATE '2024-01-01')")
+    described = client.rows("DESCRIBE t")
+    for column, kind in [
+        ("p", "decimal(10,4)"), ("p", "decimal(4,2)"), ("p", "decimal(10,1)"), ("p", "double"), ("b", "int"),
+        ("d", "float"), ("i", "double"), ("i", "decimal(10,2)"), ("i", "string"), ("f", "decimal(10,2)"),
+        ("s", "binary"), ("s", "int"), ("at", "timestamp"), ("b", "double"),
+    ]:  # fmt: skip
+        said = client.fails(f"ALTER TABLE t CHANGE COLUMN {column} renamed {kind}")
+        assert "Cannot change the column" in said, (column, kind)
+        assert client.rows("DESCRIBE t") == described
+    for column, kind in [("p", "decimal(10,2)"), ("i", "bigint"), ("f", "double"), ("s", "string")]:
+        client.rows(f"ALTER TABLE t CHANGE COLUMN {column} {column} {kind}")
+    assert client.rows("SELECT i, b, f, d, p, s FROM t") == [["1", "2", "3.5", "4.5", "1.25", "x"]]
+
+
 def test_what_is_shown_of_an_iceberg_table_makes_it_again(ctx: Context, client: Client) -> None:
     """With its columns, comments and partitions; information_schema has its types as Iceberg does."""
     at = f"s3://stored/again/{client.database}"
