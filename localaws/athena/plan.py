@@ -26,7 +26,7 @@ from localaws.athena.rewrite import rewrite
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
-from localaws.athena.views import View, expand
+from localaws.athena.views import View, check_fresh, expand
 from localaws.athena.zones import with_zones
 
 _UNNEST_PASSES = 6
@@ -98,12 +98,24 @@ def plan(
     database: str,
     columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
+    checked: set[tuple[str, str]] | None = None,
 ) -> QueryPlan:
     """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns, and those that
     a star leaves out, or raises TABLE_NOT_FOUND.
 
-    ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
+    ``view_of(database, name, position)`` returns the view that stands for its query, None for a table; views
+    that are ``checked`` are known to be made of what their queries return.
     """
+    fresh = set() if checked is None else checked
+
+    def seen(view_database: str, name: str, place: str) -> View | None:
+        view = view_of(view_database, name, place)
+        if view is not None and (view_database, name) not in fresh:
+            fresh.add((view_database, name))
+            found = plan(view.sql, view.database, columns_of, view_of, fresh)
+            check_fresh(view, f"{view_database}.{name}", place, list(zip(found.labels, found.types, strict=True)))
+        return view
+
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     refuse_foreign(tree, sql)
@@ -111,7 +123,7 @@ def plan(
     check_places(tree, where)
     check_using(tree, where)
     _within_catalog(tree, sql)
-    expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
+    expand(tree, database, lambda db, name, node: seen(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
     with_zones(tree)
     written = _prepare(_query(tree))
