@@ -20,6 +20,7 @@ from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
 from localaws.athena.operands import check_operands, check_places, check_using
+from localaws.athena.output_names import check_ambiguous, order_by_output
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
@@ -126,7 +127,10 @@ def plan(
     expand(tree, database, lambda db, name, node: seen(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
     with_zones(tree)
+    spelled = _spelled(_query(tree))
     written = _prepare(_query(tree))
+    order_by_output(tree)
+    check_ambiguous(tree, where)
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
         tree = qualify(
@@ -147,6 +151,7 @@ def plan(
     check_types(tree)
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
+    labels = [own or label for own, label in zip(spelled, labels, strict=True)] if spelled else labels
     kinds = [projection.type for projection in _query(tree).selects]
     reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
     return QueryPlan(duckdb_sql(tree), labels, kinds, relations, reads, known, zoned)
@@ -224,6 +229,11 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
                 name = f"_col_{index}" if starred else f"_col{index}"
                 projection.replace(exp.alias_(projection.copy(), name))
     return written
+
+
+def _spelled(tree: exp.Query) -> list[str]:
+    """Return how the names of the outermost columns are written, in order; nothing where a star stands for some."""
+    return [] if any(_is_star(each) for each in tree.selects) else [_label(each) for each in tree.selects]
 
 
 def _label(projection: exp.Expr) -> str:

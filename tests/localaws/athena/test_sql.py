@@ -102,6 +102,14 @@ CASES = [
     ("SELECT try_cast('12.7' AS integer), try_cast('x' AS date), try(1/0), try(cast('x' AS integer))", "integer, date, integer, integer", "NULL, NULL, NULL, NULL"),
     ("SELECT greatest(1, NULL), least(3, 2), coalesce(NULL, 4), nullif(1, 1)", "integer, integer, integer, integer", "NULL, 2, 4, NULL"),
     ("SELECT ceil(p), floor(p), abs(-3), power(2, 3), sqrt(4), mod(7, 3) FROM t WHERE k=1", "decimal(9,0), decimal(9,0), integer, double, double, integer", "2, 1, 3, 8.0, 2.0, 1"),
+    # names
+    ("SELECT -x AS x FROM (VALUES 1, 2) v(x) ORDER BY x + 0", "integer", "-2 / -1"),
+    ("SELECT -a AS b, b AS a FROM (VALUES (1, 1), (2, 0)) v(a, b) ORDER BY a + 0", "integer, integer", "-2, 0 / -1, 1"),
+    ("SELECT -x AS x FROM (VALUES 1, 2) v(x) ORDER BY v.x + 0", "integer", "-1 / -2"),
+    ("SELECT sum(x) AS x FROM (VALUES 1, 2) v(x) ORDER BY x + 0", "bigint", "3"),
+    ("SELECT x AS y, sum(z) AS x FROM (VALUES (1, 5), (2, 4)) v(x, z) GROUP BY x ORDER BY x * 1", "integer, bigint", "2, 4 / 1, 5"),
+    ("SELECT max(x) AS x, y FROM (VALUES (1, 5), (2, 4)) v(x, y) GROUP BY y ORDER BY -max(v.x)", "integer, integer", "2, 4 / 1, 5"),
+    ("SELECT split_to_map('', ',', '=')", "map(varchar, varchar)", "{}"),
     # dates
     ("SELECT date_diff('day', TIMESTAMP '2024-01-01 23:00:00', TIMESTAMP '2024-01-02 01:00:00'), date_diff('month', DATE '2024-01-31', DATE '2024-02-29')", "bigint, bigint", "0, 1"),
     ("SELECT date_diff('hour', TIMESTAMP '2024-01-01 00:59:00', TIMESTAMP '2024-01-01 02:00:00'), date_diff('day', DATE '2024-03-01', DATE '2024-02-01')", "bigint, bigint", "1, -29"),
@@ -177,6 +185,9 @@ def test_a_query_gives_what_trino_gives(engine: QueryEngine, sql: str, types: st
         ),
         ("SELECT nope FROM t", "COLUMN_NOT_FOUND: line 1:8: Column 'nope'"),
         ("SELECT k FROM t a JOIN t b ON a.k = b.k", "AMBIGUOUS"),
+        ("SELECT a FROM (SELECT 1 a, 2 a) v", "AMBIGUOUS_NAME: line 1:8: Column 'a' is ambiguous"),
+        ("WITH v AS (SELECT 1 a, 2 A) SELECT v.a FROM v", "AMBIGUOUS_NAME"),
+        ("SELECT * FROM (SELECT 1 a, 2 a)", "NOT_SUPPORTED"),
         ("SELECT date_parse('x', '%Y')", 'INVALID_FUNCTION_ARGUMENT: Invalid format: "x"'),
         ("SELECT CASE WHEN k = 1 THEN 1 ELSE 'x' END FROM t", "TYPE_MISMATCH"),
         ("SELECT coalesce(k, 'x') FROM t", "TYPE_MISMATCH"),
@@ -195,6 +206,8 @@ def test_what_would_be_wrong_is_refused(engine: QueryEngine, sql: str, reason: s
 def test_labels_are_as_written_and_numbered_by_position(engine: QueryEngine) -> None:
     found = engine.answer("SELECT t.k, k AS Foo, count(*), cast(k AS varchar), 1 FROM t GROUP BY k", "db")
     assert [c.name for c in found.columns] == ["k", "Foo", "_col2", "_col3", "_col4"]
+    assert [c.name for c in engine.answer("SELECT 1 AS A, 2 AS a", "db").columns] == ["A", "a"]
+    assert [c.name for c in engine.answer("SELECT b FROM (SELECT 1 AS A, 2 AS a, 3 AS B)", "db").columns] == ["b"]
 
 
 @pytest.mark.parametrize(
