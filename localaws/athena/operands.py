@@ -25,6 +25,7 @@ _ORDERED: Final = {
 #: Calls whose function says of each value whether it is meant.
 _TELLING: Final = frozenset({"filter", "any_match", "all_match", "none_match", "map_filter"})
 _COMPARED: Final = {exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
+_OF_ONE_TYPE: Final = {**_COMPARED, exp.EQ: "=", exp.NEQ: "<>", exp.Add: "+", exp.Sub: "-"}
 _ADDED: Final = frozenset({*types.INTEGERS, *types.FLOATS, DType.DECIMAL, DType.INTERVAL})
 _OF_TIME: Final = frozenset({"HOUR", "MINUTE", "SECOND"})
 
@@ -39,6 +40,7 @@ def check_operands(tree: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
             if _kind(value) not in (DType.BOOLEAN, *_UNKNOWN):
                 shown = types.trino_name(value.type)
                 raise QueryFailed("TYPE_MISMATCH", f"{position(value)}: {words.format(shown)}")
+        _check_intervals(node, position)
         _check_order(node, position)
         _check_call(node, position)
         if isinstance(node, exp.Extract) and node.name.upper() in _OF_TIME and _kind(node.expression) == DType.DATE:
@@ -100,6 +102,35 @@ def _truths(node: exp.Expr) -> Iterator[tuple[Any, str]]:
     elif isinstance(node, exp.Case) and node.this is None:
         for branch in node.args["ifs"]:
             yield branch.this, "CASE WHEN clause must evaluate to a boolean (actual: {})"
+
+
+def _check_intervals(node: exp.Expr, position: Callable[[exp.Expr], str]) -> None:
+    """Raise for an operator of an interval of months and one of days, which are two types."""
+    if type(node) in _OF_ONE_TYPE and isinstance(node, exp.Binary):
+        left, right = node.left.type, node.right.type
+        if left is not None and right is not None and left.this == right.this == DType.INTERVAL and left != right:
+            shown = f"{types.trino_name(left)} {_OF_ONE_TYPE[type(node)]} {types.trino_name(right)}"
+            raise QueryFailed("TYPE_MISMATCH", f"{position(node)}: Cannot apply operator: {shown}")
+    for values in _of_one_column(node):
+        kinds = list(dict.fromkeys(types.trino_name(each.type) for each in values if _kind(each) == DType.INTERVAL))
+        if len(kinds) > 1:
+            shown = " and ".join(kinds)
+            raise QueryFailed("TYPE_MISMATCH", f"{position(node)}: Cannot find common type between {shown}")
+
+
+def _of_one_column(node: exp.Expr) -> list[list[Any]]:
+    """Return the values of which each becomes one type with those beside it."""
+    if isinstance(node, exp.Coalesce):
+        return [[node.this, *node.expressions]]
+    if isinstance(node, exp.Case):
+        return [[*(each.args.get("true") for each in node.args["ifs"]), node.args.get("default")]]
+    if isinstance(node, exp.If):
+        return [[node.args.get("true"), node.args.get("false")]]
+    if isinstance(node, exp.Array):
+        return [node.expressions]
+    if isinstance(node, exp.SetOperation):
+        return [list(each) for each in zip(node.left.selects, node.right.selects, strict=False)]
+    return []
 
 
 def _check_order(node: exp.Expr, position: Callable[[exp.Expr], str]) -> None:

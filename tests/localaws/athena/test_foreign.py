@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlglot import exp
 
@@ -147,6 +149,13 @@ REFUSED = {
     "SELECT array_sort(ARRAY[json_parse('1')])": "FUNCTION_NOT_FOUND: .*for function array_sort",
     "SELECT MAP(ARRAY[1], ARRAY[1]) < MAP(ARRAY[1], ARRAY[1])":
         r"TYPE_MISMATCH: .*Cannot apply operator: map\(integer, integer\) < map\(integer, integer\)",
+    **{f"SELECT INTERVAL '1' DAY {sign} INTERVAL '1' MONTH":
+       f"TYPE_MISMATCH: .*Cannot apply operator: interval day to second {re.escape(sign)} interval year to month"
+       for sign in ("+", "-", "=", "<>", "<", ">=")},
+    **{f"SELECT {one}": "TYPE_MISMATCH: .*Cannot find common type between interval day to second and interval year to month"
+       for one in ("coalesce(INTERVAL '1' DAY, INTERVAL '1' MONTH)", "ARRAY[INTERVAL '1' DAY, INTERVAL '1' MONTH]",
+                   "CASE WHEN true THEN INTERVAL '1' DAY ELSE INTERVAL '1' MONTH END",
+                   "if(true, INTERVAL '1' DAY, INTERVAL '1' MONTH)", "INTERVAL '1' DAY UNION SELECT INTERVAL '1' MONTH")},
     "SELECT json_parse('1') >= json_parse('2')": "TYPE_MISMATCH: .*Cannot apply operator: json >= json",
     "SELECT json_parse('1') BETWEEN json_parse('1') AND json_parse('2')": "TYPE_MISMATCH: .*is BETWEEN",
     "SELECT x FROM (VALUES MAP(ARRAY[1], ARRAY[1])) v(x) ORDER BY x": "TYPE_MISMATCH: .*is not orderable",

@@ -102,6 +102,10 @@ CASES = [
     ("SELECT try_cast('12.7' AS integer), try_cast('x' AS date), try(1/0), try(cast('x' AS integer))", "integer, date, integer, integer", "NULL, NULL, NULL, NULL"),
     ("SELECT greatest(1, NULL), least(3, 2), coalesce(NULL, 4), nullif(1, 1)", "integer, integer, integer, integer", "NULL, 2, 4, NULL"),
     ("SELECT ceil(p), floor(p), abs(-3), power(2, 3), sqrt(4), mod(7, 3) FROM t WHERE k=1", "decimal(9,0), decimal(9,0), integer, double, double, integer", "2, 1, 3, 8.0, 2.0, 1"),
+    # intervals
+    ("SELECT typeof(INTERVAL '1' DAY), typeof(2 * INTERVAL '1' YEAR), typeof(DATE '2020-01-02' - DATE '2020-01-01')", "varchar, varchar, varchar", "interval day to second, interval year to month, interval day to second"),
+    ("SELECT INTERVAL '1-2' YEAR TO MONTH, INTERVAL '-1-2' YEAR TO MONTH, INTERVAL '1 2:03:04.5' DAY TO SECOND, INTERVAL '2:03' HOUR TO MINUTE", "interval, interval, interval, interval", "1-2, -1-2, 1 02:03:04.500, 0 02:03:00.000"),
+    ("SELECT INTERVAL -'1' DAY, INTERVAL '25' HOUR TO MINUTE, INTERVAL '1' DAY TO SECOND, INTERVAL -'1 2:03' DAY TO MINUTE", "interval, interval, interval, interval", "-1 00:00:00.000, 1 01:00:00.000, 1 00:00:00.000, -1 02:03:00.000"),
     # names
     ("SELECT -x AS x FROM (VALUES 1, 2) v(x) ORDER BY x + 0", "integer", "-2 / -1"),
     ("SELECT -a AS b, b AS a FROM (VALUES (1, 1), (2, 0)) v(a, b) ORDER BY a + 0", "integer, integer", "-2, 0 / -1, 1"),
