@@ -62,7 +62,7 @@ class WrittenParser(AthenaTrinoParser):
         found: exp.Extract = self.expression(exp.Extract(this=exp.var(name), expression=self._parse_bitwise()))
         return found
 
-    def _parse_interval(self, require_interval: bool = True, parse_function_unit: bool = True) -> exp.Interval | None:
+    def _parse_interval(self, *_: Any, **__: Any) -> exp.Interval | None:
         """Return ``INTERVAL '2' DAY`` or ``INTERVAL '1-2' YEAR TO MONTH``; None, and nothing read, where none is."""
         index, first = self._index, self._curr
         if not self._match(TokenType.INTERVAL):

@@ -279,7 +279,10 @@ def test_a_view_is_never_made_of_itself(client: Client) -> None:
     for query, error in (
         ("SELECT * FROM one", "VIEW_IS_RECURSIVE: line 1:1: Statement would create a recursive view"),
         (f"SELECT a FROM (SELECT * FROM {client.database}.one)", "VIEW_IS_RECURSIVE"),
-        ("SELECT a FROM two", f"INVALID_VIEW: line 1:1: Failed analyzing stored view 'awsdatacatalog.{client.database}.two'"),
+        (
+            "SELECT a FROM two",
+            f"INVALID_VIEW: line 1:1: Failed analyzing stored view 'awsdatacatalog.{client.database}.two'",
+        ),
         ("SELECT 1 AS a UNION SELECT a FROM three", "INVALID_VIEW"),
     ):
         assert error in client.fails(f"CREATE OR REPLACE VIEW one AS {query}")
