@@ -26,6 +26,7 @@ def rules() -> dict[Any, Any]:
     """Return sqlglot's annotation table with Trino's result types."""
     own: dict[Any, Callable[[Any, Any], Any]] = {
         exp.Literal: _literal,
+        exp.Interval: lambda s, e: s._set_type(e, types.interval(e.text("unit"))),
         exp.Add: _arithmetic,
         exp.Sub: _arithmetic,
         exp.Mul: _arithmetic,
@@ -233,7 +234,7 @@ def _wider(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:  # n
         return types.timestamp(max((types.parameters(left) or [3])[0], (types.parameters(right) or [3])[0]))
     if {left.this, right.this} <= {DType.DATE, *types.TIMESTAMPS}:
         return left if left.this in types.TIMESTAMPS else right
-    return left if left.this == right.this else None
+    return left if left.this == right.this != DType.INTERVAL else None
 
 
 def _wider_nested(left: exp.DataType, right: exp.DataType) -> exp.DataType | None:
@@ -277,7 +278,8 @@ def arithmetic_type(operator: type, left: Any, right: Any) -> Any:  # noqa: PLR0
     if DType.INTERVAL in (left.this, right.this) and operator in (exp.Mul, exp.Div):
         number = right if left.this == DType.INTERVAL else left
         divides = operator is exp.Div and left.this != DType.INTERVAL
-        return DType.INTERVAL if number.this in (*types.INTEGERS, *types.FLOATS) and not divides else None
+        interval = left if number is right else right
+        return interval if number.this in (*types.INTEGERS, *types.FLOATS) and not divides else None
     if DType.INTERVAL in (left.this, right.this):
         return left if right.this == DType.INTERVAL else right
     if left.this in types.FLOATS or right.this in types.FLOATS:
@@ -287,7 +289,7 @@ def arithmetic_type(operator: type, left: Any, right: Any) -> Any:  # noqa: PLR0
         return left if types.INTEGERS[left.this] >= types.INTEGERS[right.this] else right
     a, b = types.as_decimal(left), types.as_decimal(right)
     if not a or not b:
-        return DType.INTERVAL if operator is exp.Sub else None
+        return types.interval("DAY") if operator is exp.Sub else None
     (p1, s1), (p2, s2) = a, b
     if operator is exp.Mul:
         return types.decimal(p1 + p2, s1 + s2)

@@ -1,4 +1,4 @@
-"""Refuses clauses that Athena does not have: sqlglot parses those of every dialect, and DuckDB runs many of them.
+"""Refuses what Athena's grammar does not have: sqlglot parses that of every dialect, and DuckDB runs much of it.
 
 For each part of a query there is a list of what Athena has; anything else is refused by its name.
 https://docs.aws.amazon.com/athena/latest/ug/select.html
@@ -6,11 +6,14 @@ https://docs.aws.amazon.com/athena/latest/ug/select.html
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlglot import exp
-from sqlglot.dialects.trino import Trino
-from sqlglot.tokenizer_core import Token, TokenType
 
 from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.foreign_words import refuse_words, refused
+from localaws.athena.signatures import CALL
+from localaws.athena.written import WORDS
 
 #: What each part of a query may have beside itself (sqlglot writes an underscore behind words of Python's).
 _PARTS: dict[type[exp.Expr], frozenset[str]] = {
@@ -21,51 +24,132 @@ _PARTS: dict[type[exp.Expr], frozenset[str]] = {
     exp.Table: frozenset({"this", "db", "catalog", "alias", "joins", "laterals", "version", "when", "sample"}),
     exp.Subquery: frozenset({"this", "alias", "joins", "laterals", "with", "order", "limit", "offset", "sample"}),
     exp.Join: frozenset({"this", "side", "kind", "method", "on", "using"}),
+    exp.CTE: frozenset({"this", "alias"}),
     exp.Star: frozenset(),
     exp.Distinct: frozenset({"expressions"}),
     exp.Limit: frozenset({"expression"}),
     exp.Fetch: frozenset({"direction", "count", "limit_options"}),
     exp.LimitOptions: frozenset({"rows"}),
     exp.Between: frozenset({"this", "low", "high"}),
+    exp.In: frozenset({"this", "expressions", "query"}),
+    exp.WindowSpec: frozenset({"kind", "start", "start_side", "end", "end_side"}),
     **dict.fromkeys(
         (exp.Union, exp.Intersect, exp.Except),
         frozenset({"this", "expression", "distinct", "with", "order", "limit", "offset"}),
     ),
 }  # fmt: skip
 _JOINS = {"side": {"LEFT", "RIGHT", "FULL"}, "kind": {"INNER", "OUTER", "CROSS"}, "method": set()}
-#: Behind these a bracket is no subscript, nor an array's that begins with ARRAY.
-_BEFORE_A_VALUE = {
-    TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.DISTINCT, TokenType.EQ,
-    TokenType.THEN, TokenType.ELSE, TokenType.WHEN, TokenType.DPIPE, TokenType.IN,
-}  # fmt: skip
-#: Operators that Athena has as functions, or not at all: bitwise_xor(a, b), regexp_like(a, b), IS NOT DISTINCT FROM.
-_OPERATORS = {TokenType.CARET, TokenType.AMP, TokenType.PIPE, TokenType.RLIKE, TokenType.NULLSAFE_EQ}
 _NODES = (exp.TableSample, exp.Pivot, exp.Glob, exp.ILike, exp.SimilarTo, exp.Qualify, exp.Hint)
+_PREDICATES: Final = (
+    exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.Is, exp.In, exp.Between, exp.NullSafeEQ,
+    exp.NullSafeNEQ,
+)  # fmt: skip
+#: Operators of two values; others are functions in Athena, or nothing.
+_OPERATORS: Final = (
+    *_PREDICATES, exp.And, exp.Or, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Dot, exp.Escape,
+)  # fmt: skip
+#: The names of Trino's types; the words behind some of them are in `_is_type`.
+_TYPES: Final = frozenset(
+    {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT", "REAL", "DOUBLE", "DOUBLE PRECISION", "DECIMAL",
+     "VARCHAR", "CHAR", "VARBINARY", "JSON", "DATE", "TIME", "TIMESTAMP", "INTERVAL", "ARRAY", "MAP", "ROW", "UUID",
+     "IPADDRESS", "HYPERLOGLOG", "P4HYPERLOGLOG", "QDIGEST", "TDIGEST", "SETDIGEST", "UNKNOWN"}
+)  # fmt: skip
+_OF_NULLS: Final = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
+_BOUND: Final = (exp.Literal, exp.Placeholder, exp.Parameter)
 
 
 def refuse_foreign(tree: exp.Expr, sql: str) -> None:
     """Raise SYNTAX_ERROR, naming the clause, for any that no query of Athena has."""
+    refuse_words(sql)
     for node in tree.walk():
-        if isinstance(node, _NODES) and not (isinstance(node, exp.TableSample) and _is_athenas(node)):
-            raise _refused(type(node).__name__)
-        if isinstance(node, exp.LimitOptions) and node.args.get("with_ties"):
-            raise not_supported("FETCH FIRST … WITH TIES", allowed="rank() OVER (ORDER BY …) in a subquery")
-        parts = _PARTS.get(type(node))
-        if parts is not None:
-            for name, value in node.args.items():
-                if value and name.rstrip("_") == "match":
-                    raise not_supported("MATCH_RECOGNIZE")
-                if value and name.rstrip("_") not in parts:
-                    raise _refused(f"{type(node).__name__} with {name.rstrip('_')}")
-        if isinstance(node, exp.Join) and str(node.args.get("method") or "").upper() == "NATURAL":
-            raise QueryFailed("NOT_SUPPORTED", "line 1:1: Natural join not supported")  # Trino's grammar alone has it
+        _refuse_part(node)
         if isinstance(node, exp.Join):
-            for name, known in _JOINS.items():
-                if (given := str(node.args.get(name) or "").upper()) and given not in known:
-                    raise _refused(f"{given} JOIN")
-        if isinstance(node, exp.Group) and node.args.get("all") and not node.expressions:
-            raise _refused("GROUP BY ALL")
-    _refuse_tokens(sql)
+            _refuse_join(node)
+        elif isinstance(node, exp.DataType):
+            _refuse_type(node, sql)
+        else:
+            _refuse_value(node)
+
+
+def _refuse_part(node: exp.Expr) -> None:
+    """Raise for a part of a query that Athena does not have, or that has what Athena's has not."""
+    if isinstance(node, _NODES) and not (isinstance(node, exp.TableSample) and _is_athenas(node)):
+        raise refused(type(node).__name__)
+    if isinstance(node, exp.LimitOptions) and node.args.get("with_ties"):
+        raise not_supported("FETCH FIRST … WITH TIES", allowed="rank() OVER (ORDER BY …) in a subquery")
+    parts = _PARTS.get(type(node))
+    if parts is not None:
+        for name, value in node.args.items():
+            if value and name.rstrip("_") == "match":
+                raise not_supported("MATCH_RECOGNIZE")
+            if value and name.rstrip("_") not in parts:
+                raise refused(f"{type(node).__name__} with {name.rstrip('_')}")
+    if isinstance(node, exp.Group) and node.args.get("all") and not node.expressions:
+        raise refused("GROUP BY ALL")
+    if isinstance(node, exp.Limit | exp.Offset):
+        count, name = node.expression, type(node).__name__.upper()
+        every = isinstance(node, exp.Limit) and isinstance(count, exp.Column | exp.Var) and count.name.upper() == "ALL"
+        if not (isinstance(count, _BOUND) and not (isinstance(count, exp.Literal) and not count.is_int)) and not every:
+            raise refused(f"{name} of other than a number")
+
+
+def _refuse_join(node: exp.Join) -> None:
+    if str(node.args.get("method") or "").upper() == "NATURAL":
+        raise QueryFailed("NOT_SUPPORTED", "line 1:1: Natural join not supported")  # Trino's grammar alone has it
+    for name, known in _JOINS.items():
+        if (given := str(node.args.get(name) or "").upper()) and given not in known:
+            raise refused(f"{given} JOIN")
+    crossed = str(node.args.get("kind") or "").upper() == "CROSS"
+    if node.meta.get(WORDS) and not crossed and not node.args.get("on") and not node.args.get("using"):
+        raise refused("JOIN without ON or USING")
+
+
+def _refuse_type(node: exp.DataType, sql: str) -> None:
+    """Raise for a type that is written by a name that another engine has for it."""
+    words = node.meta.get(WORDS)
+    if words is None:
+        return
+    shown = "".join(words)
+    place = _place(sql, node.meta.get("start", 0))
+    literal = isinstance(node.parent, exp.Cast) and CALL not in node.parent.meta
+    if literal and len(words) > 1 and "(" not in words:
+        raise refused(f"{' '.join(words)} before a text")
+    if words[0] not in _TYPES:
+        kind = "TYPE_NOT_FOUND" if literal else "TYPE_MISMATCH"
+        raise QueryFailed(kind, f"{place}: Unknown type: {shown}")
+    if "LOCAL" in words or (words[0] not in ("ARRAY", "MAP", "ROW") and ("[" in words or "MAX" in words)):
+        raise QueryFailed("SYNTAX_ERROR", f"{place}: {' '.join(words)} is no type of Athena's")
+
+
+def _refuse_value(node: exp.Expr) -> None:
+    """Raise for an operator, or a form of a value, that Athena does not have."""
+    if isinstance(node, exp.Binary | exp.BitwiseNot | exp.JSONExtract) and CALL not in node.meta:
+        if not isinstance(node, _OPERATORS):
+            raise refused(f"the operator {type(node).__name__}")
+        if isinstance(node, exp.Like) and isinstance(node.expression, exp.Any | exp.All | exp.Tuple):
+            raise refused("LIKE with ANY or ALL")
+    if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
+        raise refused(f"IS {node.expression.sql('athena')}")
+    if isinstance(node, _PREDICATES) and CALL not in node.meta:
+        left = node.this.this if isinstance(node.this, exp.Not) else node.this
+        if isinstance(left, _PREDICATES) and CALL not in left.meta:
+            raise refused("a comparison of a comparison without parentheses")
+    if isinstance(node, exp.In) and not node.expressions and not node.args.get("query"):
+        raise refused("IN without values in parentheses")
+    if isinstance(node, exp.If) and CALL not in node.meta and not isinstance(node.parent, exp.Case):
+        raise refused("IF … THEN")
+    if isinstance(node, exp.WithinGroup) and not isinstance(node.this, exp.GroupConcat):
+        raise refused("WITHIN GROUP of other than listagg")
+    if isinstance(node, exp.IgnoreNulls | exp.RespectNulls) and not isinstance(node.this, _OF_NULLS):
+        name = node.this.meta[CALL][0] if CALL in node.this.meta else node.this.key
+        raise QueryFailed(
+            "NULL_TREATMENT_NOT_ALLOWED", f"line 1:1: Cannot specify null treatment clause for {name} function"
+        )
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star) and isinstance(node.parent, exp.Func):
+        raise QueryFailed(
+            "INVALID_FUNCTION_ARGUMENT",
+            "line 1:1: label.* syntax is only supported as the only argument of row pattern count function",
+        )
 
 
 def _is_athenas(sample: exp.TableSample) -> bool:
@@ -74,44 +158,5 @@ def _is_athenas(sample: exp.TableSample) -> bool:
     return plain and str(sample.args.get("method") or "").upper() in {"BERNOULLI", "SYSTEM"}
 
 
-def _refuse_tokens(sql: str) -> None:
-    """Raise for syntax whose parsed tree is the same as that of Athena's own syntax."""
-    tokens = Trino().tokenize(sql)
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        if token.token_type == TokenType.L_BRACE:
-            line, column = sql.count("\n", 0, token.start) + 1, token.start - sql.rfind("\n", 0, token.start)
-            raise QueryFailed("SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{{'. Expecting: <expression>")
-        if token.token_type == TokenType.DCOLON:
-            raise _refused(":: for a cast")
-        if token.token_type == TokenType.FROM and (before is None or before.token_type == TokenType.L_PAREN):
-            raise _refused("FROM without SELECT")
-        if token.token_type == TokenType.FROM and before is not None and before.token_type == TokenType.COMMA:
-            raise _refused("a comma before FROM")
-        if token.token_type == TokenType.OFFSET and _limited(tokens[: tokens.index(token)]):
-            line, column = sql.count("\n", 0, token.start) + 1, token.start - sql.rfind("\n", 0, token.start)
-            raise QueryFailed(
-                "SYNTAX_ERROR",
-                f"line {line}:{column}: mismatched input '{token.text}'. Expecting: <EOF> (OFFSET stands before LIMIT)",
-            )
-        if before is not None and before.token_type == token.token_type == TokenType.STRING:
-            raise _refused("a text behind a text")
-        beside = before is not None and before.token_type == TokenType.NUMBER and before.end + 1 == token.start
-        if beside and before is not None and token.token_type in (TokenType.VAR, TokenType.NUMBER):
-            raise _refused(f"the number {before.text}{token.text}")
-        if token.token_type == TokenType.HEX_STRING and sql[token.start : token.start + 2].lower() == "0x":
-            raise _refused(f"the number 0x{token.text}")
-        if token.token_type in _OPERATORS or (token.token_type == TokenType.EQ and token.text == "=="):
-            raise _refused(token.text)
-        if token.token_type == TokenType.L_BRACKET and before is not None and before.token_type in _BEFORE_A_VALUE:
-            raise _refused("[…] for an array")
-
-
-def _limited(before: list[Token]) -> bool:
-    """Return whether these words end with LIMIT and its number: sqlglot also takes OFFSET behind that."""
-    plain = [token for token in before[-6:] if token.token_type not in (TokenType.L_PAREN, TokenType.R_PAREN)]
-    number = plain and (plain[-1].token_type in (TokenType.NUMBER, TokenType.PLACEHOLDER, TokenType.ALL))
-    return bool(number) and len(plain) > 1 and plain[-2].token_type == TokenType.LIMIT
-
-
-def _refused(what: str) -> QueryFailed:
-    return QueryFailed("SYNTAX_ERROR", f"line 1:1: {what} is no syntax of Athena's, though other engines have it")
+def _place(sql: str, start: int) -> str:
+    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"

@@ -210,7 +210,7 @@ def _levenshtein(one: str, other: str) -> int:
 
 def _split_to_map(text: str, entry: str, pair: str) -> dict[str, str]:
     result: dict[str, str] = {}
-    for item in text.split(entry):
+    for item in text.split(entry) if text else []:
         key, found, value = item.partition(pair)
         if not found:
             raise ValueError("INVALID_FUNCTION_ARGUMENT: Key-value delimiter must appear exactly once in each entry")

@@ -20,6 +20,7 @@ from localaws.athena.plain_functions import PLAIN
 from localaws.athena.reserved import refuse_reserved
 from localaws.athena.signatures import CALL
 from localaws.athena.typing import DType
+from localaws.athena.written import WrittenParser
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d[\d_]*)?(?:\.(?P<fraction>\d[\d_]*)?)?")
 _MOST_DIGITS = 38
@@ -71,7 +72,7 @@ class _HiveParser(_Counted, HiveParser):
     """The parser of Athena's DDL."""
 
 
-class AthenaParser(_Counted, AthenaTrinoParser):
+class AthenaParser(_Counted, WrittenParser):
     """Athena's parser of queries; it notes on each node that a function call became which call it was (``CALL``)."""
 
     TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
@@ -101,6 +102,7 @@ class AthenaParser(_Counted, AthenaTrinoParser):
     def _parse_function_call(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
         name, following, before = self._curr, self._next, self._index
         called = bool(name and following and following.token_type == TokenType.L_PAREN)
+        called = called and name.token_type != TokenType.CASE  # CASE (x) WHEN …
         self._calls.append(None)
         try:
             found: exp.Expr | None = super()._parse_function_call(*args, **kwargs)

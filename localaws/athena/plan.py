@@ -22,6 +22,8 @@ from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported, start
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
+from localaws.athena.operands import check_operands, check_using
+from localaws.athena.output_names import check_ambiguous, order_by_output
 from localaws.athena.parser import parse_statements
 from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
@@ -31,7 +33,7 @@ from localaws.athena.semantics import check_conditions, check_places, check_rela
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
 from localaws.athena.unnest import rewrite_unnests
-from localaws.athena.views import View, expand
+from localaws.athena.views import View, check_fresh, expand
 from localaws.athena.zones import with_zones
 
 log = logging.getLogger("localaws.athena")
@@ -112,10 +114,11 @@ def plan(
     database: str,
     columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None] = lambda database, name, position: None,
+    checked: set[tuple[str, str]] | None = None,
 ) -> QueryPlan:
     """Return how to run a SELECT, as ``planned`` does; refuse one that ends in an error that nobody has thought of."""
     try:
-        return planned(query, database, columns_of, view_of)
+        return planned(query, database, columns_of, view_of, set() if checked is None else checked)
     except UNFORESEEN as error:
         log.exception("a query could not be planned: %s", query if isinstance(query, str) else query.sql)
         raise not_supported(f"this query, whose planning ended in {type(error).__name__} ({error}),") from error
@@ -126,16 +129,27 @@ def planned(
     database: str,
     columns_of: Callable[[TableName, str], tuple[Columns, Columns]],
     view_of: Callable[[str, str, str], View | None],
+    checked: set[tuple[str, str]],
 ) -> QueryPlan:
     """Return how to run a SELECT; ``columns_of(table, position)`` returns the columns, and those that
     a star leaves out, or raises TABLE_NOT_FOUND.
 
-    ``view_of(database, name, position)`` returns the view that stands for its query, None for a table.
+    ``view_of(database, name, position)`` returns the view that stands for its query, None for a table; views
+    that are ``checked`` are known to be made of what their queries return.
     """
+
+    def seen(view_database: str, name: str, place: str) -> View | None:
+        view = view_of(view_database, name, place)
+        if view is not None and (view_database, name) not in checked:
+            checked.add((view_database, name))
+            found = plan(view.sql, view.database, columns_of, view_of, checked)
+            check_fresh(view, f"{view_database}.{name}", place, list(zip(found.labels, found.types, strict=True)))
+        return view
+
     tree: exp.Expr = query.tree if isinstance(query, Parsed) else parsed_query(query)
     sql = query.sql if isinstance(query, Parsed) else query
     try:
-        return _planned(tree, sql, database, columns_of, view_of)
+        return _planned(tree, sql, database, columns_of, seen)
     except QueryFailed as error:
         raise error.placed(sql) from None
 
@@ -148,7 +162,8 @@ def _planned(
     view_of: Callable[[str, str, str], View | None],
 ) -> QueryPlan:
     refuse_foreign(tree, sql)
-    check_names(tree, lambda node: position(node, sql))
+    check_names(tree, where := lambda node: position(node, sql))
+    check_using(tree, where)
     _within_catalog(tree, sql)
     check_places(tree)
     spread_rows(tree)
@@ -157,7 +172,10 @@ def _planned(
     expand(tree, database, lambda db, name, node: view_of(db, name, position(node, sql)), parse)
     tree = _in_session(tree, database)
     with_zones(tree)
+    spelled = _spelled(_query(tree))
     written = _prepare(_query(tree))
+    order_by_output(tree)
+    check_ambiguous(tree, where)
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
         tree = qualify(
@@ -177,9 +195,11 @@ def _planned(
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
     check_conditions(tree)
-    check_types(tree, lambda node: position(node, sql))
+    check_operands(tree, where)
+    check_types(tree, where)
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
+    labels = [own or label for own, label in zip(spelled, labels, strict=True)] if spelled else labels
     kinds = [projection.type for projection in _query(tree).selects]
     unnamed = frozenset(place for place, each in enumerate(_query(tree).selects) if _UNNAMED in each.meta)
     reads, known = _columns_read(tree, relations), conditions(tree, set(relations))
@@ -258,6 +278,11 @@ def _prepare(tree: exp.Query) -> dict[str, str]:
                 named.meta[_UNNAMED] = True
                 projection.replace(named)
     return written
+
+
+def _spelled(tree: exp.Query) -> list[str]:
+    """Return how the names of the outermost columns are written, in order; nothing where a star stands for some."""
+    return [] if any(is_star(each) for each in tree.selects) else [_label(each) for each in tree.selects]
 
 
 def _label(projection: exp.Expr) -> str:

@@ -59,7 +59,9 @@ def check_relations(tree: exp.Expr) -> None:
 def check_conditions(tree: exp.Expr) -> None:
     """Raise TYPE_MISMATCH for a condition that is no boolean."""
     for node in tree.walk():
-        if isinstance(node, exp.Where | exp.Having) and not isinstance(node.parent, exp.Filter):
+        if isinstance(node, exp.Where) and isinstance(node.parent, exp.Filter):
+            _boolean(node.this, "Filter expression must evaluate to a boolean (actual: {})")
+        elif isinstance(node, exp.Where | exp.Having):
             _boolean(node.this, f"{type(node).__name__.upper()} clause must evaluate to a boolean: actual type {{}}")
         elif isinstance(node, exp.Join) and node.args.get("on") is not None:
             _boolean(node.args["on"], "JOIN ON clause must evaluate to a boolean: actual type {}")

@@ -221,11 +221,18 @@ def as_decimal(kind: exp.DataType | None) -> tuple[int, int] | None:
     return None
 
 
+def interval(unit: str) -> exp.DataType:
+    """Return the type of an interval of this unit: there is one of months, and one of what has a fixed length."""
+    return exp.DataType(this=DType.INTERVAL, expressions=[exp.var("MONTH" if unit in ("YEAR", "MONTH") else "DAY")])
+
+
 def trino_name(kind: Any) -> str:  # noqa: PLR0911
     """Return the type as Trino spells it: ``array(varchar)``, ``row(a integer)``, ``decimal(12,2)``."""
     this = kind.this
     if this == DType.CHAR:
         return f"char({(parameters(kind) or [1])[0]})"
+    if this == DType.INTERVAL and kind.expressions:
+        return f"interval {'year to month' if kind.expressions[0].name == 'MONTH' else 'day to second'}"
     if this in TEXT:
         size = parameters(kind)
         return f"varchar({size[0]})" if size else "varchar"

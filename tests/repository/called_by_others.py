@@ -56,6 +56,8 @@ _.selectExpr, _.unsupported_engines, _.input_dialect, _.nullable, _.dataType, _.
     _.FUNCTION_PARSERS,
     _.NO_PAREN_FUNCTION_PARSERS,
     _.NUMERIC_LITERALS,
+    _._parse_extract,
+    _._parse_interval,
     _.__bool__,
     _.__getattr__,
 )

@@ -45,6 +45,11 @@ _SIMPLE: Final = {
     DType.FLOAT: iceberg.FloatType(), DType.DOUBLE: iceberg.DoubleType(), DType.DATE: iceberg.DateType(),
     DType.BINARY: iceberg.BinaryType(), DType.VARBINARY: iceberg.BinaryType(),
 }  # fmt: skip
+#: What a column's type may become without its files being written again; decimals may also get more digits.
+_WIDENINGS: Final = (
+    (iceberg.IntegerType(), iceberg.LongType()),
+    (iceberg.FloatType(), iceberg.DoubleType()),
+)
 
 
 def create(statement: kinds.CreateTable, name: Name, place: Place) -> None:
@@ -141,6 +146,12 @@ def _apply(action: kinds.Action, table: Table) -> None:
 def _change(action: kinds.ChangeColumn, table: Table) -> None:
     kind = iceberg_type(types.hive_type(action.column.type), action.column.name)
     before = table.schema().find_field(action.before)
+    if before.field_type != kind and not _widens(before.field_type, kind):
+        # https://iceberg.apache.org/spec/#schema-evolution
+        failed(
+            f"SemanticException Cannot change the column {action.before} of type {before.field_type} to {kind}: allowed"
+            " are int to bigint, float to double, and more digits of a decimal with the same scale"
+        )
     with table.update_schema() as update:
         if before.field_type != kind:
             update.update_column(action.before, kind)
@@ -152,6 +163,13 @@ def _change(action: kinds.ChangeColumn, table: Table) -> None:
             update.move_first(action.before)
         elif action.after is not None:
             update.move_after(action.before, action.after)
+
+
+def _widens(before: iceberg.IcebergType, after: iceberg.IcebergType) -> bool:
+    """Return whether Iceberg's files of one type can be read as those of the other."""
+    if isinstance(before, iceberg.DecimalType) and isinstance(after, iceberg.DecimalType):
+        return before.scale == after.scale and before.precision <= after.precision
+    return (before, after) in _WIDENINGS
 
 
 def _partitioned_by(table: Table, column: str, *specs: PartitionSpec) -> bool:

@@ -12,8 +12,11 @@ from typing import Any
 from localaws.athena import typing as types
 from localaws.athena.definitions.place import Place, is_view
 from localaws.athena.errors import QueryFailed
+from localaws.athena.plan import parse
+from localaws.athena.sources import quoted
 from localaws.athena.statements import kinds
 from localaws.athena.statements.words import CATALOG
+from localaws.athena.views import check_acyclic
 
 
 def create(statement: kinds.CreateView, place: Place) -> None:
@@ -25,6 +28,8 @@ def create(statement: kinds.CreateView, place: Place) -> None:
         raise QueryFailed("TABLE_ALREADY_EXISTS", f"line 1:1: Table already exists: '{CATALOG}.{name}'")
     if there is not None and not statement.replace:
         raise QueryFailed("TABLE_ALREADY_EXISTS", f"line 1:1: View already exists: '{CATALOG}.{name}'")
+    if there is not None:
+        check_acyclic(statement.query, place.database, (name.database, name.name), place.catalog, parse)
     described = place.described(statement.query).columns
     labels = list(statement.columns) or [column.name.lower() for column in described]
     if len(labels) != len(described):
@@ -41,7 +46,10 @@ def create(statement: kinds.CreateView, place: Place) -> None:
     if twice is not None:
         raise QueryFailed("DUPLICATE_COLUMN_NAME", f"line 1:1: Column name '{twice}' specified more than once")
     named = [(label, column.type) for label, column in zip(labels, described, strict=True)]
-    given = _input(name.name, statement.query, place.database, named)
+    query = statement.query
+    if statement.columns:  # the query itself has the names
+        query = f"SELECT * FROM (\n{query}\n) AS {quoted(name.name)} ({', '.join(map(quoted, labels))})"
+    given = _input(name.name, query, place.database, named)
     if there is None:
         place.glue.create_table(DatabaseName=name.database, TableInput=given)
     else:

@@ -102,6 +102,18 @@ CASES = [
     ("SELECT try_cast('12.7' AS integer), try_cast('x' AS date), try(1/0), try(cast('x' AS integer))", "integer, date, integer, integer", "NULL, NULL, NULL, NULL"),
     ("SELECT greatest(1, NULL), least(3, 2), coalesce(NULL, 4), nullif(1, 1)", "integer, integer, integer, integer", "NULL, 2, 4, NULL"),
     ("SELECT ceil(p), floor(p), abs(-3), power(2, 3), sqrt(4), mod(7, 3) FROM t WHERE k=1", "decimal(9,0), decimal(9,0), integer, double, double, integer", "2, 1, 3, 8.0, 2.0, 1"),
+    # intervals
+    ("SELECT typeof(INTERVAL '1' DAY), typeof(2 * INTERVAL '1' YEAR), typeof(DATE '2020-01-02' - DATE '2020-01-01')", "varchar, varchar, varchar", "interval day to second, interval year to month, interval day to second"),
+    ("SELECT INTERVAL '1-2' YEAR TO MONTH, INTERVAL '-1-2' YEAR TO MONTH, INTERVAL '1 2:03:04.5' DAY TO SECOND, INTERVAL '2:03' HOUR TO MINUTE", "interval, interval, interval, interval", "1-2, -1-2, 1 02:03:04.500, 0 02:03:00.000"),
+    ("SELECT INTERVAL -'1' DAY, INTERVAL '25' HOUR TO MINUTE, INTERVAL '1' DAY TO SECOND, INTERVAL -'1 2:03' DAY TO MINUTE", "interval, interval, interval, interval", "-1 00:00:00.000, 1 01:00:00.000, 1 00:00:00.000, -1 02:03:00.000"),
+    # names
+    ("SELECT -x AS x FROM (VALUES 1, 2) v(x) ORDER BY x + 0", "integer", "-2 / -1"),
+    ("SELECT -a AS b, b AS a FROM (VALUES (1, 1), (2, 0)) v(a, b) ORDER BY a + 0", "integer, integer", "-2, 0 / -1, 1"),
+    ("SELECT -x AS x FROM (VALUES 1, 2) v(x) ORDER BY v.x + 0", "integer", "-1 / -2"),
+    ("SELECT sum(x) AS x FROM (VALUES 1, 2) v(x) ORDER BY x + 0", "bigint", "3"),
+    ("SELECT x AS y, sum(z) AS x FROM (VALUES (1, 5), (2, 4)) v(x, z) GROUP BY x ORDER BY x * 1", "integer, bigint", "2, 4 / 1, 5"),
+    ("SELECT max(x) AS x, y FROM (VALUES (1, 5), (2, 4)) v(x, y) GROUP BY y ORDER BY -max(v.x)", "integer, integer", "2, 4 / 1, 5"),
+    ("SELECT split_to_map('', ',', '=')", "map(varchar, varchar)", "{}"),
     # dates
     ("SELECT date_diff('day', TIMESTAMP '2024-01-01 23:00:00', TIMESTAMP '2024-01-02 01:00:00'), date_diff('month', DATE '2024-01-31', DATE '2024-02-29')", "bigint, bigint", "0, 1"),
     ("SELECT date_diff('hour', TIMESTAMP '2024-01-01 00:59:00', TIMESTAMP '2024-01-01 02:00:00'), date_diff('day', DATE '2024-03-01', DATE '2024-02-01')", "bigint, bigint", "1, -29"),
@@ -145,7 +157,7 @@ CASES = [
     # shapes
     ("WITH a AS (SELECT k + 1 AS q FROM t) SELECT Q AS Big, max(q) OVER () FROM a ORDER BY 1", "integer, integer", "2, 3 / 3, 3"),
     ("SELECT _col0 FROM (SELECT count(*) FROM T)", "bigint", "2"),
-    ("SELECT a.k FROM t a JOIN t b USING (k) WHERE a.k IN (SELECT k FROM t WHERE s LIKE 'a%') AND EXISTS (SELECT 1 FROM t z WHERE z.k = a.k)", "integer", "1"),
+    ("SELECT a.k FROM t a JOIN t b ON a.k = b.k WHERE a.k IN (SELECT k FROM t WHERE s LIKE 'a%') AND EXISTS (SELECT 1 FROM t z WHERE z.k = a.k)", "integer", "1"),
     ("SELECT k FROM t UNION ALL SELECT 9 ORDER BY 1 DESC LIMIT 1", "integer", "9"),
     ("VALUES (1, 'a')", "integer, varchar", "1, a"),
 ]  # fmt: skip
@@ -180,6 +192,9 @@ def test_a_query_gives_what_trino_gives(engine: QueryEngine, sql: str, types: st
         ),
         ("SELECT nope FROM t", "COLUMN_NOT_FOUND: line 1:8: Column 'nope'"),
         ("SELECT k FROM t a JOIN t b ON a.k = b.k", "AMBIGUOUS"),
+        ("SELECT a FROM (SELECT 1 a, 2 a) v", "AMBIGUOUS_NAME: line 1:8: Column 'a' is ambiguous"),
+        ("WITH v AS (SELECT 1 a, 2 A) SELECT v.a FROM v", "AMBIGUOUS_NAME"),
+        ("SELECT * FROM (SELECT 1 a, 2 a)", "NOT_SUPPORTED"),
         ("SELECT date_parse('x', '%Y')", 'INVALID_FUNCTION_ARGUMENT: Invalid format: "x"'),
         ("SELECT CASE WHEN k = 1 THEN 1 ELSE 'x' END FROM t", "TYPE_MISMATCH"),
         ("SELECT coalesce(k, 'x') FROM t", "TYPE_MISMATCH"),
@@ -198,6 +213,8 @@ def test_what_would_be_wrong_is_refused(engine: QueryEngine, sql: str, reason: s
 def test_labels_are_as_written_and_numbered_by_position(engine: QueryEngine) -> None:
     found = engine.answer("SELECT t.k, k AS Foo, count(*), cast(k AS varchar), 1 FROM t GROUP BY k", "db")
     assert [c.name for c in found.columns] == ["k", "Foo", "_col2", "_col3", "_col4"]
+    assert [c.name for c in engine.answer("SELECT 1 AS A, 2 AS a", "db").columns] == ["A", "a"]
+    assert [c.name for c in engine.answer("SELECT b FROM (SELECT 1 AS A, 2 AS a, 3 AS B)", "db").columns] == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of statements reads best one to a line)
 """What each statement of Athena's reference does, through the API, and what it leaves in catalog and S3."""
 
 from __future__ import annotations
@@ -184,6 +185,27 @@ def test_an_iceberg_table_is_created_filled_evolved_and_dropped_with_its_files(c
     assert ctx.client("s3").list_objects_v2(Bucket="stored", Prefix=f"iceberg/{client.database}/")["KeyCount"] == 0
 
 
+def test_a_column_of_an_iceberg_table_gets_a_wider_type_alone(client: Client) -> None:
+    """What Iceberg's specification has; of what is refused, nothing is done."""
+    client.rows(
+        "CREATE TABLE t (i int, b bigint, f float, d double, p decimal(5,2), s string, at date) "
+        f"LOCATION 's3://stored/wider/{client.database}' TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    client.rows("INSERT INTO t VALUES (1, 2, 3.5, 4.5, 1.25, 'x', DATE '2024-01-01')")
+    described = client.rows("DESCRIBE t")
+    for column, kind in [
+        ("p", "decimal(10,4)"), ("p", "decimal(4,2)"), ("p", "decimal(10,1)"), ("p", "double"), ("b", "int"),
+        ("d", "float"), ("i", "double"), ("i", "decimal(10,2)"), ("i", "string"), ("f", "decimal(10,2)"),
+        ("s", "binary"), ("s", "int"), ("at", "timestamp"), ("b", "double"),
+    ]:  # fmt: skip
+        said = client.fails(f"ALTER TABLE t CHANGE COLUMN {column} renamed {kind}")
+        assert "Cannot change the column" in said, (column, kind)
+        assert client.rows("DESCRIBE t") == described
+    for column, kind in [("p", "decimal(10,2)"), ("i", "bigint"), ("f", "double"), ("s", "string")]:
+        client.rows(f"ALTER TABLE t CHANGE COLUMN {column} {column} {kind}")
+    assert client.rows("SELECT i, b, f, d, p, s FROM t") == [["1", "2", "3.5", "4.5", "1.25", "x"]]
+
+
 def test_what_is_shown_of_an_iceberg_table_makes_it_again(ctx: Context, client: Client) -> None:
     """With its columns, comments and partitions; information_schema has its types as Iceberg does."""
     at = f"s3://stored/again/{client.database}"
@@ -249,10 +271,62 @@ def test_a_view_stands_for_its_query(ctx: Context, client: Client) -> None:
     assert "Cannot drop a view" in client.fails("DROP TABLE v")
     assert "is a table" in client.fails("DROP VIEW made")
     assert "Inserting into views" in client.fails("INSERT INTO v SELECT 1, 'x'")
-    client.rows("CREATE OR REPLACE VIEW v AS SELECT one AS a, two AS big FROM w")
-    assert "made of itself" in client.fails("SELECT * FROM w")
     client.rows("DROP VIEW v")
     assert "TABLE_NOT_FOUND" in client.fails("SELECT * FROM w")
+
+
+def test_a_view_is_never_made_of_itself(client: Client) -> None:
+    """It is refused where the last view of the circle would be made, and that view stays as it was."""
+    client.rows("CREATE VIEW one AS SELECT 1 AS a")
+    client.rows("CREATE VIEW two AS SELECT a FROM one")
+    client.rows("CREATE VIEW three AS WITH x AS (SELECT a FROM two) SELECT a FROM x")
+    for query, error in (
+        ("SELECT * FROM one", "VIEW_IS_RECURSIVE: line 1:1: Statement would create a recursive view"),
+        (f"SELECT a FROM (SELECT * FROM {client.database}.one)", "VIEW_IS_RECURSIVE"),
+        (
+            "SELECT a FROM two",
+            f"INVALID_VIEW: line 1:1: Failed analyzing stored view 'awsdatacatalog.{client.database}.two'",
+        ),
+        ("SELECT 1 AS a UNION SELECT a FROM three", "INVALID_VIEW"),
+    ):
+        assert error in client.fails(f"CREATE OR REPLACE VIEW one AS {query}")
+        assert client.rows("SELECT * FROM three") == [["1"]]
+    client.rows("CREATE OR REPLACE VIEW one AS WITH one AS (SELECT 2 AS a) SELECT a FROM one")
+    assert client.rows("SELECT * FROM three") == [["2"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "changed", "reason"),
+    [
+        ("SELECT * FROM t", "ADD COLUMNS (c int)", "stored view column count (2) does not match column count derived from the view query analysis (3)"),
+        ("SELECT * FROM t", "DROP COLUMN b", "stored view column count (2) does not match column count derived from the view query analysis (1)"),
+        ("SELECT * FROM t", "CHANGE COLUMN a z int", "column [z] of type integer projected from query view at position 0 has a different name from column [a] of type integer stored in view definition"),
+        ("SELECT a FROM t", "CHANGE COLUMN a a bigint", "column [a] of type bigint projected from query view at position 0 cannot be coerced to column [a] of type integer stored in view definition"),
+        ("SELECT a FROM (SELECT * FROM t)", "ADD COLUMNS (c int)", ""),
+        ("SELECT b AS a, a AS b FROM t", "ADD COLUMNS (c int)", ""),
+        ("SELECT a + BIGINT '1' AS a FROM t", "CHANGE COLUMN a a bigint", ""),
+    ],
+)  # fmt: skip
+def test_a_view_whose_query_returns_other_columns_is_stale(
+    client: Client, query: str, changed: str, reason: str
+) -> None:
+    """Until it is made again; so is one that is made of it."""
+    at = f"LOCATION 's3://stored/stale/{client.database}' TBLPROPERTIES ('table_type'='ICEBERG')"
+    client.rows(f"CREATE TABLE t (a int, b string) {at}")
+    client.rows("INSERT INTO t VALUES (1, 'x')")
+    client.rows(f"CREATE VIEW v AS {query}")
+    client.rows("CREATE VIEW over_it AS SELECT a FROM v")
+    client.rows(f"ALTER TABLE t {changed}")
+    if not reason:
+        assert len(client.rows("SELECT a FROM over_it")) == 1
+        return
+    said = client.fails("SELECT 1 FROM v")
+    assert said == (
+        f"INVALID_VIEW: line 1:15: View 'awsdatacatalog.{client.database}.v' is stale or in invalid state: {reason}"
+    )
+    assert f"View 'awsdatacatalog.{client.database}.v' is stale" in client.fails("SELECT 1 FROM over_it")
+    client.rows(f"CREATE OR REPLACE VIEW v AS {query}")
+    assert len(client.rows("SELECT * FROM v")) == 1
 
 
 def test_an_unload_has_its_manifest_with_the_results(ctx: Context, client: Client) -> None:
