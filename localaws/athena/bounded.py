@@ -54,7 +54,7 @@ def bounded(tree: exp.Expr) -> exp.Expr:
 
 
 def _repeated(node: exp.Expr) -> list[exp.Expr]:
-    """Return the arguments of a call that DuckDB is told, or tells itself, several times."""
+    """Return the arguments of a call that DuckDB has to bind several times."""
     if isinstance(node, exp.Anonymous):
         return [node.expressions[place] for place in SEVERAL.get(node.name, []) if place < len(node.expressions)]
     if isinstance(node, exp.Greatest | exp.Least):

@@ -195,8 +195,8 @@ def _planned(
     _check_distinct(tree, sql)
     tree = _typed(tree, schema)
     check_conditions(tree)
-    check_operands(tree, where)
     check_types(tree, where)
+    check_operands(tree, where)
     zoned = check_mixtures(tree)
     labels = [written.get(name, name) for name in _numbered(tree)]
     labels = [own or label for own, label in zip(spelled, labels, strict=True)] if spelled else labels

@@ -46,7 +46,7 @@ FOREIGN = {
     "SELECT 1 IS NULL IS NULL": "comparison of a comparison", "SELECT 1 = 1 = true": "comparison of a comparison",
     "SELECT 1 IN ARRAY[1]": "In with|IN without", "SELECT 1 IN ()": "IN without",
     "SELECT 1 BETWEEN ASYMMETRIC 0 AND 2": "ASYMMETRIC", "SELECT IF true THEN 1 END": "IF",
-    "SELECT CASE WHEN true THEN 1 END CASE": "END CASE", "SELECT a AS 'b' FROM t": "a text for a name",
+    "SELECT a AS 'b' FROM t": "a text for a name",
     "SELECT * FROM UNNEST(ARRAY[1]) WITH OFFSET": "WITH OFFSET", "SELECT 1,": "a comma at the end",
     "SELECT ARRAY[1,]": ", ]", "SELECT * FROM (VALUES (1,), (2))": r", \)",
     "SELECT TIMESTAMP WITH TIME ZONE '2020-01-01 00:00:00 UTC'": "before a text",

@@ -204,7 +204,7 @@ def field(names: Names, place: int) -> str:
      "CAST(ROW(1) AS integer)", "CAST(ROW(ARRAY[1]) AS row(a int))", "CAST('x' AS array(integer))"],
 )  # fmt: skip
 def test_what_is_of_another_shape_is_refused(opened: QueryEngine, sql: str) -> None:
-    with pytest.raises(QueryFailed, match="TYPE_MISMATCH: line 1:1: Cannot cast"):
+    with pytest.raises(QueryFailed, match="TYPE_MISMATCH: line 1:8: Cannot cast"):
         opened.answer(f"SELECT {sql}", "db")
 
 
@@ -219,14 +219,14 @@ def test_what_is_of_another_shape_is_refused(opened: QueryEngine, sql: str) -> N
         ("CAST(ROW(1, ROW(2, NULL)) AS ROW(a bigint, row(b int, varchar)))", "{a=1, field1={b=2, field1=null}}"),
         ("CAST(ROW(1) AS ROW(a int)) IS NOT DISTINCT FROM CAST(ROW(1) AS ROW(b int))", "true"),
         ("array_union(ARRAY[CAST(ROW(1) AS ROW(a int))], ARRAY[CAST(ROW(2) AS ROW(b int))])", "[{field0=1}, {field0=2}]"),
-        ("CAST(map(CAST(NULL AS array(integer)), ARRAY[1e0]) AS map(integer, ROW(a double)))", "TYPE_MISMATCH: line 1:1: Cannot cast map(integer, double) to map(integer, row(a double))"),
-        ("CAST(map(CAST(NULL AS array(integer)), ARRAY[1e0]) AS varchar)", "TYPE_MISMATCH: line 1:1: Cannot cast map(integer, double) to varchar"),
+        ("CAST(map(CAST(NULL AS array(integer)), ARRAY[1e0]) AS map(integer, ROW(a double)))", "TYPE_MISMATCH: line 1:8: Cannot cast map(integer, double) to map(integer, row(a double))"),
+        ("CAST(map(CAST(NULL AS array(integer)), ARRAY[1e0]) AS varchar)", "TYPE_MISMATCH: line 1:8: Cannot cast map(integer, double) to varchar"),
         ("* FROM (VALUES ROW(1, 2), (3, 4))", "1|2 ; 3|4"),
         ("* FROM (VALUES CAST(ROW(1, 'x') AS ROW(a bigint, b varchar)))", "1|x"),
-        ("* FROM UNNEST(ARRAY[1]) t (a, b)", "MISMATCHED_COLUMN_ALIASES: line 1:1: Column alias list has 2 entries but 't' has 1 columns available"),
-        ("* FROM (SELECT 1, 2) t (a)", "MISMATCHED_COLUMN_ALIASES: line 1:29: Column alias list has 1 entries but 't' has 2 columns available"),
-        ("* FROM (VALUES 1) t (a, b)", "MISMATCHED_COLUMN_ALIASES: line 1:26: Column alias list has 2 entries but 't' has 1 columns available"),
-        ("CASE WHEN true THEN ROW(1) ELSE ROW(1, 2) END", "TYPE_MISMATCH: line 1:1: All results must be the same type or coercible to a common type. Cannot find common type between row(integer) and row(integer, integer)"),
+        ("* FROM UNNEST(ARRAY[1]) t (a, b)", "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 2 entries but 't' has 1 columns available"),
+        ("* FROM (SELECT 1, 2) t (a)", "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 1 entries but 't' has 2 columns available"),
+        ("* FROM (VALUES 1) t (a, b)", "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 2 entries but 't' has 1 columns available"),
+        ("CASE WHEN true THEN ROW(1) ELSE ROW(1, 2) END", "TYPE_MISMATCH: line 1:32: All results must be the same type or coercible to a common type. Cannot find common type between row(integer) and row(integer, integer)"),
     ],
 )  # fmt: skip
 def test_rows_are_as_trino_has_them(opened: QueryEngine, sql: str, said: str) -> None:

@@ -102,7 +102,7 @@ def test_it_is_answered_as_in_trino(opened: QueryEngine, sql: str, said: str) ->
         ("format('%05d', CAST(NULL AS integer))", "NOT_SUPPORTED: the flags of"),
         ("json_value('{\"a\":1e50000000}', 'lax $.a')", "NOT_SUPPORTED: the number 1E\\+50000000"),
         *[
-            (sql.format("array_join(repeat('[', 100000), '')"), "NOT_SUPPORTED: JSON nested this deeply")
+            (sql.format("lpad('', 100000, '[')"), "NOT_SUPPORTED: JSON nested this deeply")
             for sql in (
                 "json_array_get({}, 0)",
                 "json_exists({}, 'lax $.a')",
