@@ -11,7 +11,7 @@ from localaws.athena import typing as types
 from localaws.athena.arithmetic import divide, kind_of
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, cast
+from localaws.athena.unnest import DONE, call, cast
 
 Rule = Callable[[Any], exp.Expr]
 
@@ -39,6 +39,15 @@ def cast_after(kind: Any) -> Rule:
     return rule
 
 
+def part_after(node: Any, made: exp.Expr, place: int) -> exp.Expr:
+    """Return a field of the row that an aggregate is, taken outside of its FILTER and OVER."""
+    outer = _outer(node)
+    if outer is node:
+        return call("struct_extract", made, exp.Literal.number(place))
+    outer.meta["part"] = place
+    return made
+
+
 def sum_type(node: Any) -> exp.DataType | None:
     """Return the type of a sum."""
     kind = node.type
@@ -63,6 +72,9 @@ def average(node: Any) -> exp.Expr:
 
 def wrapped(outer: Any) -> exp.Expr:
     """Return an aggregate with the cast or average of its result put outside of its FILTER and OVER."""
+    if outer.meta.get("part") is not None:
+        place = outer.meta.pop("part")
+        return call("struct_extract", outer.copy(), exp.Literal.number(place))
     if outer.meta.get("cast_to") is not None:
         target = outer.meta.pop("cast_to")
         return cast(outer.copy(), target)

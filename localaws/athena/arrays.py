@@ -11,6 +11,7 @@ from localaws.athena.arithmetic import kind_of
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
 from localaws.athena.membership import of_floats
+from localaws.athena.once import once_if_heavy
 from localaws.athena.rewrite_nested import field
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
@@ -44,10 +45,14 @@ def join_array(node: Any) -> exp.Expr:
         name = fresh(node.args["null"])
         body = call("coalesce", cast(name.copy(), DType.VARCHAR), node.args["null"].copy())
         values = call("list_transform", values, exp.Lambda(this=body, expressions=[name]))
-    joined = call("array_to_string", values, node.expression.copy())
-    if isinstance(node.expression, exp.Literal):
+    return once_if_heavy([values, node.expression], _joined)
+
+
+def _joined(values: exp.Expr, separator: exp.Expr) -> exp.Expr:
+    joined = call("array_to_string", values, separator)
+    if isinstance(separator, exp.Literal):
         return joined
-    there = node.expression.copy().is_(exp.null()).not_()
+    there = separator.copy().is_(exp.null()).not_()
     return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
 
 
@@ -66,10 +71,15 @@ def sort_array(node: Any) -> exp.Expr:
 
 def without(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``array_remove``, which NaN stays in."""
-    name = fresh(node.expression)
-    there = node.expression.copy().is_(exp.null()).not_()
-    body: exp.Expr = exp.NullSafeNEQ(this=name.copy(), expression=node.expression.copy())
-    if of_floats(node.this):
-        body = exp.or_(body, call("isnan", name.copy()))
-    kept = call("list_filter", node.this.copy(), exp.Lambda(this=body, expressions=[name]))
-    return exp.Case(ifs=[exp.If(this=there, true=kept)], meta={DONE: True})
+    may_be_nan = of_floats(node.this)
+
+    def made(values: exp.Expr, value: exp.Expr) -> exp.Expr:
+        name = fresh(value)
+        body: exp.Expr = exp.NullSafeNEQ(this=name.copy(), expression=value.copy())
+        if may_be_nan:
+            body = exp.or_(body, call("isnan", name.copy()))
+        kept = call("list_filter", values.copy(), exp.Lambda(this=body, expressions=[name]))
+        there = value.copy().is_(exp.null()).not_()
+        return exp.Case(ifs=[exp.If(this=there, true=kept)], meta={DONE: True})
+
+    return once_if_heavy([node.this, node.expression], made)

@@ -7,6 +7,7 @@ be written 3**6 times, and bound as often. https://duckdb.org/docs/stable/sql/st
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from sqlglot import exp
@@ -19,36 +20,46 @@ _MACRO: Final = re.compile(r"CREATE MACRO (\w+)\(([^)]*)\)\s+AS\s+(.*)", re.DOTA
 _TEXT: Final = re.compile(r"'(?:[^']|'')*'")
 
 
-def _several() -> dict[str, list[int]]:
-    """Return by a macro's name the places of the arguments that its text names more than once."""
+def _places(named: Callable[[str, str], bool]) -> dict[str, list[int]]:
+    """Return by a macro's name the places of the arguments of which ``named(argument, text)`` holds."""
     found = {}
     for macro in MACROS:
         name, parameters, body = _MACRO.fullmatch(macro).groups()  # type: ignore[union-attr]
         plain = _TEXT.sub("''", body)
         names = [each.strip() for each in parameters.split(",")]
-        found[name] = [place for place, each in enumerate(names) if each and len(re.findall(rf"\b{each}\b", plain)) > 1]
+        found[name] = [place for place, each in enumerate(names) if each and named(rf"\b{each}\b", plain)]
     return {name: places for name, places in found.items() if places}
 
 
 #: Macros that name an argument several times.
-SEVERAL: Final = _several()
+SEVERAL: Final = _places(lambda argument, text: len(re.findall(argument, text)) > 1)
+#: Macros that name an argument in a lambda, where DuckDB takes no query.
+WITHIN: Final = _places(lambda argument, text: bool(re.search(argument, text.partition("lambda ")[2])))
 
 
 def bounded(tree: exp.Expr) -> exp.Expr:
-    """Return a query for DuckDB in which no argument that would be written several times holds another such call."""
+    """Return a query for DuckDB in which no argument that would be written several times holds another such call.
+
+    No query is in a lambda then, neither in one of a macro nor in those that are made here.
+    """
     holder = exp.Paren(this=tree)
     depth: dict[int, int] = {}  # by a node that holds such a call: how many are one within the other in it
+    asking: set[int] = set()  # the nodes that are or hold a query
     for node in reversed(list(tree.walk())):
-        inner = max((depth.get(id(child), 0) for child in node.iter_expressions()), default=0)
-        repeated = _repeated(node)
-        if not repeated:
-            if inner:
-                depth[id(node)] = inner
-            continue
-        heavy = [argument for argument in repeated if id(argument) in depth]
-        depth[id(node)] = inner + 1
-        if heavy:
-            depth[id(_computed_once(node, heavy, inner + 1))] = inner + 1
+        children = list(node.iter_expressions())
+        inner = max((depth.get(id(child), 0) for child in children), default=0)
+        if isinstance(node, exp.Query) or any(id(child) in asking for child in children):
+            asking.add(id(node))
+        repeated, within = _repeated(node), _within(node)
+        if repeated or within:
+            heavy = [argument for argument in repeated if id(argument) in depth]
+            if heavy or any(id(argument) in asking for argument in within):
+                queries = [each for each in children if id(each) in asking]
+                made = _computed_once(node, list({id(each): each for each in [*heavy, *queries]}.values()), inner + 1)
+                depth[id(made)] = inner + 1
+                asking |= {id(made)} if queries else set()
+        if repeated or inner:
+            depth[id(node)] = inner + bool(repeated)
     found: exp.Expr = holder.this
     return found
 
@@ -60,6 +71,12 @@ def _repeated(node: exp.Expr) -> list[exp.Expr]:
     if isinstance(node, exp.Greatest | exp.Least):
         return [node.this, *node.expressions]
     return [node.this] if isinstance(node, exp.Nullif) else []
+
+
+def _within(node: exp.Expr) -> list[exp.Expr]:
+    """Return the arguments of a call that its macro has in a lambda."""
+    places = WITHIN.get(node.name, []) if isinstance(node, exp.Anonymous) else []
+    return [node.expressions[place] for place in places if place < len(node.expressions)]
 
 
 def _computed_once(node: exp.Expr, heavy: list[exp.Expr], level: int) -> exp.Expr:

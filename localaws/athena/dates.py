@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from sqlglot import exp
@@ -115,6 +116,18 @@ def mysql_pattern(pattern: Any) -> exp.Expr:
 _MICROSECONDS = {"SECOND": 10**6, "MINUTE": 60 * 10**6, "HOUR": 3600 * 10**6, "DAY": 86400 * 10**6}
 
 
+#: Units of a step, with parts of them.
+_SECONDS = "DECIMAL(28, 6)"
+
+
+def _of_whole_days(step: Any, unit: str) -> bool:
+    """Return whether a step that is written there is a number of days."""
+    try:
+        return unit == "DAY" or Decimal(step.this.name) * _MICROSECONDS[unit] % _MICROSECONDS["DAY"] == 0
+    except InvalidOperation:
+        return False
+
+
 def sequence(node: Any) -> exp.Expr:
     """Return the expression for ``sequence`` of numbers, dates or timestamps; the default step is one, up or down."""
     start, end, step = node.args["start"], node.args["end"], node.args.get("step")
@@ -132,11 +145,13 @@ def sequence(node: Any) -> exp.Expr:
         raise not_supported("sequence by this step", allowed="an interval that is written there")
     if step is None and kind_of(start) != DType.DATE:
         raise not_supported("sequence of timestamps without a step")
-    if step is not None and unit != "DAY" and kind_of(start) == DType.DATE:
+    if step is not None and kind_of(start) == DType.DATE and not _of_whole_days(step, unit):
         told = "sequence step must be a day interval if start and end values are dates"
         raise QueryFailed("INVALID_FUNCTION_ARGUMENT", told)
-    count = cast(step.this.copy(), DType.BIGINT) if step else exp.Paren(this=_either(up, _number(1), _number(-1)))
-    micros = exp.Mul(this=count, expression=_number(_MICROSECONDS[unit or "DAY"]), meta={DONE: True})
+    count = cast(step.this.copy(), _SECONDS) if step else exp.Paren(this=_either(up, _number(1), _number(-1)))
+    micros = cast(
+        exp.Mul(this=count, expression=_number(_MICROSECONDS[unit or "DAY"]), meta={DONE: True}), DType.BIGINT
+    )
     return cast(call("athena_moments", cast(start.copy(), "TIMESTAMP"), cast(end.copy(), "TIMESTAMP"), micros), target)
 
 

@@ -19,7 +19,7 @@ from localaws.athena import formats, plain_functions
 from localaws.athena.json_functions import JSON
 from localaws.athena.macros import MACROS
 from localaws.athena.places import PLACES
-from localaws.athena.plain_functions import DUCKDB, PLAIN
+from localaws.athena.plain_functions import DUCKDB, PLAIN, Plain
 from localaws.athena.text_functions import PYTHON
 
 
@@ -37,6 +37,16 @@ def register(connection: Any) -> None:
         connection.create_function(
             f"athena_{name}", _null_in_null_out(function), arguments, result, null_handling="special"
         )
+
+
+def _kept_nan(plain: Plain) -> Callable[..., Any]:
+    """Return a function whose doubles are texts that are cast: DuckDB takes a NaN of Python's for NULL."""
+
+    @wraps(plain.function)
+    def told(*given: Any) -> str:
+        return repr(plain.function(*given))
+
+    return told if plain.gives in "Ff" else plain.function
 
 
 def _null_in_null_out(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,8 +207,14 @@ def _url_decode(text: str) -> str:
     return unquote_plus(text)
 
 
+#: Pairs of characters.
+_MOST_COMPARED = 1_000_000
+
+
 def _levenshtein(one: str, other: str) -> int:
     """Return how many characters are to be put in, taken out or changed to make one text of another."""
+    if len(one) * len(other) > _MOST_COMPARED:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: The combined inputs for Levenshtein distance are too large")
     before = list(range(len(other) + 1))
     for row, mine in enumerate(one, 1):
         now = [row]
@@ -233,7 +249,11 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     **PLACES,
     "duration": (plain_functions.duration, [_TEXT], "BIGINT"),
     **{
-        name: (each.function, [DUCKDB[letter] for letter in each.takes], DUCKDB[each.gives])
+        name: (
+            _kept_nan(each),
+            [DUCKDB[letter] for letter in each.takes],
+            DUCKDB["T" if each.gives in "Ff" else each.gives],
+        )
         for name, each in PLAIN.items()
     },
     "normalize": (plain_functions.normalize, [_TEXT, _TEXT], _TEXT),

@@ -18,7 +18,7 @@ _STEP = re.compile(r"\s*(?:\.\s*([A-Za-z_]\w*|\*)|\.\s*\"([^\"]*)\"|\[\s*(\d+|\*
 #: The exponent of a double is no greater.
 _MOST_DIGITS = 400
 #: No whole number is as large.
-_LARGEST: Final = Decimal(10) ** 25
+_LARGEST: Final = 2**63
 
 
 def _no_number(name: str) -> Any:
@@ -121,7 +121,7 @@ def _items(text: str, path: str) -> list[Any] | None:
     """Return what a path leads to; None where it fails."""
     lax, steps = _path(path)
     try:
-        items = [json.loads(text, parse_float=Decimal)]
+        items = [json.loads(text, parse_float=Decimal, parse_constant=_no_number)]
     except ValueError:
         return None
     for step in steps:
@@ -166,6 +166,8 @@ def _scalar(items: list[Any] | None, whole: bool) -> str | None:
     value = items[0]
     if whole and isinstance(value, Decimal):
         return str(value.quantize(Decimal(1), ROUND_HALF_UP)) if abs(value) < _LARGEST else None
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return None
     return value if isinstance(value, str) else _json(value)
 
 
@@ -183,7 +185,12 @@ def json_outcome(text: str, path: str, empty_fails: bool, error_fails: bool, who
         if error_fails:
             raise ValueError(f"JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON by {path!r}")
         return ["error", None]
-    return ["value", _scalar(items, whole)]
+    found = _scalar(items, whole)
+    if found is None and items[0] is not None:  # a number that is too large
+        if error_fails:
+            raise ValueError(f"JSON_VALUE_RESULT_ERROR: cannot extract SQL/JSON scalar from JSON by {path!r}")
+        return ["error", None]
+    return ["value", found]
 
 
 def json_query(text: str, path: str, wrapper: str) -> str | None:
@@ -214,7 +221,7 @@ def _json(value: Any) -> str:
     if isinstance(value, Decimal):
         if abs(value.adjusted()) > _MOST_DIGITS:
             raise ValueError(f"NOT_SUPPORTED: the number {value} in JSON is not supported by the local Athena")
-        return format(value, "f")
+        return formats.double_text(float(value))
     if isinstance(value, list):
         return f"[{','.join(map(_json, value))}]"
     if isinstance(value, dict):
@@ -280,14 +287,14 @@ def _compact(value: Any) -> str:
 def is_json_scalar(text: str) -> bool:
     """Return whether a JSON text is neither array nor object."""
     try:
-        return not isinstance(json.loads(text), dict | list)
+        return not isinstance(json.loads(text, parse_constant=_no_number), dict | list)
     except ValueError:
         raise ValueError(f"INVALID_FUNCTION_ARGUMENT: Invalid JSON value: {text}") from None
 
 
 def _whole(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except ValueError:
         return None
 

@@ -12,6 +12,7 @@ from localaws.athena.fresh import MARK
 
 #: Longer texts are refused: a query has 2 GB, and DuckDB does not release a half-built text.
 _PADDED = """CREATE MACRO athena_{side}pad(s, n, f) AS {side}pad(s, CAST(CASE
+         WHEN s IS NULL OR n IS NULL THEN NULL
          WHEN f = '' THEN CAST('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty' AS BIGINT)
          WHEN n < 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]' AS BIGINT)
          WHEN n > 10000000 THEN CAST('NOT_SUPPORTED: a text of ' || n || ' characters is not made by the local Athena'
@@ -199,9 +200,10 @@ _WRITTEN = (
          WHEN isnan(x) THEN CAST('INVALID_FUNCTION_ARGUMENT: operand must not be NaN' AS BIGINT)
          WHEN low = high THEN CAST('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other' AS BIGINT)
          WHEN x IS NULL OR n IS NULL THEN NULL
-         WHEN low < high AND x < low OR low > high AND x > low THEN 0
+         WHEN low < high AND x < low OR low > high AND x >= low THEN 0
          WHEN low < high AND x >= high OR low > high AND x < high THEN n + 1
-         ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END""",
+         WHEN low < high THEN CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1
+         ELSE n - CAST(floor(n * (x - high) / (low - high)) AS BIGINT) END""",
     """CREATE MACRO athena_span(low, high, told) AS CASE WHEN low < high THEN CAST(high AS HUGEINT) - low
          ELSE CAST('INVALID_FUNCTION_ARGUMENT: ' || told AS HUGEINT) END""",
     """CREATE MACRO athena_row_of_json(form, value, name) AS CASE WHEN form = 'NULL' THEN NULL

@@ -47,6 +47,11 @@ def decimal_literal(self: Any, this: exp.Literal, to: exp.DataType) -> exp.Expr:
 _STEPS, _STEPS_PER_TOKEN = 200_000, 20
 
 
+def _distinct(args: list[Any]) -> list[Any]:
+    """Return the arguments of ``max_by(DISTINCT x, y)`` without DISTINCT, which changes nothing in it."""
+    return args[0].expressions if len(args) == 1 and isinstance(args[0], exp.Distinct) else args
+
+
 class _Counted:
     """The common part of both parsers: raises ``ParseError`` also when a statement takes too many parsing steps.
 
@@ -83,8 +88,8 @@ class AthenaParser(_Counted, WrittenParser):
     # What is no more than a function of values has no node of its own, whatever other engines mean by its name.
     FUNCTIONS: ClassVar[dict[str, Any]] = {
         **{name: made for name, made in AthenaTrinoParser.FUNCTIONS.items() if name.lower() not in PLAIN},
-        "MAX_BY": exp.ArgMax.from_arg_list,
-        "MIN_BY": exp.ArgMin.from_arg_list,
+        "MAX_BY": lambda args: exp.ArgMax.from_arg_list(_distinct(args)),
+        "MIN_BY": lambda args: exp.ArgMin.from_arg_list(_distinct(args)),
     }
 
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
@@ -175,7 +180,7 @@ class AthenaParser(_Counted, WrittenParser):
     def _parse_function_args(self, alias: bool = False) -> list[exp.Expr]:
         found: list[exp.Expr] = super()._parse_function_args(alias)
         if self._calls and self._calls[-1] is None:
-            self._calls[-1] = list(found)
+            self._calls[-1] = list(_distinct(found))
         return found
 
 

@@ -7,7 +7,6 @@ https://trino.io/docs/current/functions/list.html
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import math
 import re
@@ -38,7 +37,7 @@ class Plain(NamedTuple):
 
 #: DuckDB's types of what the letters stand for.
 DUCKDB: Final = {
-    "I": "BIGINT", "i": "INTEGER", "N": "DOUBLE", "F": "DOUBLE", "f": "FLOAT", "T": "VARCHAR", "J": "VARCHAR",
+    "I": "BIGINT", "i": "INTEGER", "N": "DOUBLE", "F": "DOUBLE", "f": "FLOAT", "T": "VARCHAR",
     "V": "BLOB", "B": "BOOLEAN", "d": "DECIMAL(38,0)", "M": "MAP(VARCHAR, VARCHAR[])",
 }  # fmt: skip
 #: Athena's types of results.
@@ -59,7 +58,7 @@ _SOUNDS: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "01230120022455012623010
 
 def soundex(text: str) -> str:
     """Return how an English word sounds: its first letter and three digits; H and W between two sounds part none."""
-    letters = [letter.upper() for letter in text if letter.isalpha()]
+    letters = [letter for letter in text.upper() if letter.isalpha()]
     for letter in letters:
         if letter not in _SOUNDS:
             raise _bad(f"The character is not mapped: {letter} (index={ord(letter) - ord('A')})")
@@ -93,8 +92,12 @@ def normalize(text: str, form: str) -> str:
 
 def split_to_multimap(text: str, between: str, within: str) -> dict[str, list[str]]:
     """Return the pairs that a text lists, with all values of each key."""
+    if not between or not within:
+        raise _bad(f"{'entryDelimiter' if not between else 'keyValueDelimiter'} is empty")
+    if between == within:
+        raise _bad("entryDelimiter and keyValueDelimiter must not be the same")
     found: dict[str, list[str]] = {}
-    for entry in text.split(between) if text else []:
+    for entry in text.removesuffix(between).split(between) if text else []:
         parts = entry.split(within)
         if len(parts) != 2:
             raise _bad(f"Key-value delimiter must appear exactly once in each entry. Bad input: {entry}")
@@ -133,7 +136,7 @@ def from_base32(text: str) -> bytes:
     given = text.rstrip("=")
     try:
         return base64.b32decode(given.ljust(-(-len(given) // 8) * 8, "="))
-    except binascii.Error as error:
+    except ValueError as error:
         raise _bad(f"'{text}' is no text in base 32: {error}") from None
 
 
@@ -221,14 +224,15 @@ def _wilson(sign: int) -> Callable[[int, int, float], float]:
 
 
 def format_number(value: float) -> str:
-    """Return a number with three digits and a letter for thousands, millions and on."""
-    size, unit = abs(value), 0
+    """Return the whole part of a number with three digits and a letter for thousands, millions and on."""
+    whole = 0 if math.isnan(value) else int(max(-(2**63), min(2**63 - 1, value)))
+    size, unit = Decimal(abs(whole)), 0
     while size >= 1000 and unit < 5:
         size, unit = size / 1000, unit + 1
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2
-    text = f"{size:.{digits}f}"
+    places = Decimal(1).scaleb(-max(0, 2 - size.adjusted()) if size else 0)
+    text = f"{size.quantize(places, ROUND_HALF_UP):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{'-' * (value < 0)}{text}{['', 'K', 'M', 'B', 'T', 'Q'][unit]}"
+    return f"{'-' * (whole < 0)}{text}{['', 'K', 'M', 'B', 'T', 'Q'][unit]}"
 
 
 PLAIN: Final[dict[str, Plain]] = {

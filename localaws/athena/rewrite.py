@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from localaws.athena import concatenation, membership, zones
 from localaws.athena import typing as types
-from localaws.athena.aggregates import average, cast_after, sum_type, wrapped
+from localaws.athena.aggregates import average, cast_after, part_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
 from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
 from localaws.athena.casts import cast_rule
@@ -29,6 +29,7 @@ from localaws.athena.dates import (
 )
 from localaws.athena.equality import may_be_nan
 from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported, start_of
+from localaws.athena.fresh import fresh
 from localaws.athena.places import shuffle
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS, text_of
 from localaws.athena.rewrite_nested import row, sorted_by
@@ -325,13 +326,14 @@ def _json_format(node: Any) -> exp.Expr:
 
 def _max(node: Any) -> exp.Expr:
     """Return ``max``, which is NaN only where there is no number; to DuckDB, NaN is the greatest."""
-    if not may_be_nan(node.this) or node.expressions:
+    value = node.this.expressions[0] if isinstance(node.this, exp.Distinct) else node.this
+    if not may_be_nan(value) or node.expressions:
         return node  # type: ignore[no-any-return]
-    least = cast(exp.Literal.string("-inf"), DType.DOUBLE)
-    rank = exp.Case(
-        ifs=[exp.If(this=call("isnan", node.this.copy()), true=least)], default=node.this.copy(), meta={DONE: True}
-    )
-    return call("arg_max", node.this.copy(), rank)
+    name = fresh(value)
+    ranked = call("row", exp.Not(this=call("isnan", name.copy())), name.copy())
+    there = exp.Case(ifs=[exp.If(this=name.copy().is_(exp.null()).not_(), true=ranked)], meta={DONE: True})
+    rows = call("list_transform", call("list_value", value.copy()), exp.Lambda(this=there, expressions=[name]))
+    return part_after(node, exp.Max(this=call("list_extract", rows, exp.Literal.number(1)), meta={DONE: True}), 2)
 
 
 def _replace(node: Any) -> exp.Expr:

@@ -78,6 +78,8 @@ def _typed(rule: Callable[[Any], exp.Expr]) -> Callable[[Any], exp.Expr]:
     """Return a rule whose result is cast to the type that was inferred, which must be known."""
 
     def checked(node: Any) -> exp.Expr:
+        if isinstance(node.parent, exp.Filter | exp.Window):  # the cast stands around the call
+            raise not_supported(f"{node.name.lower()} with FILTER or OVER")
         if node.type is None or node.type.this == DType.UNKNOWN:
             raise not_supported(f"{node.name.lower()} of a value whose type cannot be derived")
         return cast(rule(node), node.type)
@@ -88,7 +90,8 @@ def _typed(rule: Callable[[Any], exp.Expr]) -> Callable[[Any], exp.Expr]:
 def _plain(name: str) -> Callable[[Any], exp.Expr]:
     def rule(node: Any) -> exp.Expr:
         given = zip(node.expressions, PLAIN[name].takes, strict=True)
-        return call(f"athena_{name}", *[cast(value.copy(), DUCKDB[letter]) for value, letter in given])
+        made = call(f"athena_{name}", *[cast(value.copy(), DUCKDB[letter]) for value, letter in given])
+        return cast(made, DUCKDB[PLAIN[name].gives]) if PLAIN[name].gives in "Ff" else made
 
     return rule
 

@@ -136,21 +136,39 @@ def _map_zip_with(node: Any) -> exp.Expr:
 
 def _multimap_from_entries(node: Any) -> exp.Expr:
     (entries,) = node.expressions
-    parts = []
-    for place in types.places(types.element_of(entries.type)):
-        entry = fresh(entries)
-        body = field_of(entry.copy(), place)
-        parts.append(call("list_transform", entries.copy(), exp.Lambda(this=body, expressions=[entry])))
-    return call("athena_multimap", *parts)
+    element = types.element_of(entries.type)
+    if element is None or element.this != DType.STRUCT:
+        raise not_supported("multimap_from_entries of a value whose type cannot be derived")
+
+    def made(given: exp.Expr) -> exp.Expr:
+        parts = []
+        for place in types.places(element):
+            entry = fresh(given)
+            body = field_of(entry.copy(), place)
+            parts.append(call("list_transform", given.copy(), exp.Lambda(this=body, expressions=[entry])))
+        return call("athena_multimap", *parts)
+
+    return once_if_heavy([entries], made)
 
 
 def _reduce_agg(node: Any) -> exp.Expr:
     value, start, merge, _ = node.expressions
+    kind = start.type
+    if kind is not None and kind.this in (*types.TEXT, DType.STRUCT, DType.ARRAY, DType.MAP, DType.VARBINARY):
+        shown = types.trino_name(kind)
+        raise QueryFailed("NOT_SUPPORTED", f"line 1:1: State type not supported for reduce_agg: {shown}")
+    if isinstance(node.parent, exp.Filter | exp.Window):
+        raise not_supported("reduce_agg with FILTER or OVER")
     return call("list_reduce", _where_key(value, value), merge.copy(), start.copy())
 
 
 def _most_frequent(node: Any) -> exp.Expr:
     buckets, value, _ = node.expressions
+    if isinstance(buckets, exp.Literal) and int(buckets.name) <= 1:
+        told = "approx_most_frequent bucket count must be greater than one, input bucket count: " + buckets.name
+        raise QueryFailed("INVALID_FUNCTION_ARGUMENT", told)
+    if isinstance(node.parent, exp.Filter | exp.Window):
+        raise not_supported("approx_most_frequent with FILTER or OVER")
     if node.type is None or node.type.this == DType.UNKNOWN:
         raise not_supported("approx_most_frequent of a value whose type cannot be derived")
     return cast(call("athena_most_frequent", call("histogram", value.copy()), buckets.copy()), node.type)

@@ -88,7 +88,7 @@ def _within_other(node: exp.Expr) -> bool:
 
 def _made_alike(values: list[Any]) -> bool:
     kinds = [exp.DataType(this=DType.NULL) if isinstance(_inner(each), exp.Null) else each.type for each in values]
-    if not any(map(types.has_rows, kinds)):
+    if not any(types.has_rows(kind) or _of_nothing(kind) for kind in kinds):
         return False
     target = common_type(kinds)
     if target is None:
@@ -105,6 +105,13 @@ def _made_alike(values: list[Any]) -> bool:
         else:
             inner.replace(made)
     return changed
+
+
+def _of_nothing(kind: Any) -> bool:
+    """Return whether a type is of arrays or maps of NULLs alone, which have the type of those beside them."""
+    if kind is None or kind.this not in (DType.ARRAY, DType.MAP):
+        return False
+    return any(each.this == DType.NULL or _of_nothing(each) for _, each in types.fields(kind))
 
 
 def _unknown(kind: Any) -> bool:

@@ -18,8 +18,6 @@ from localaws.athena import formats
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-+ 0,(#]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])")
 _MOST_FORMATTED = 100_000
-#: The exponent of a double is no greater.
-_MOST_DIGITS = 400
 
 
 def _bad(text: str) -> ValueError:

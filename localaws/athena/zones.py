@@ -43,7 +43,7 @@ def _named(zone: str) -> str:
     """Return a zone by the name that Trino shows of it."""
     found = _OFFSET.fullmatch(zone)
     name = f"{found[1]}{found[2]}:{found[3]}" if found else zone
-    return "UTC" if name in types.UTC else name
+    return "UTC" if name in {*types.UTC, "-00:00"} else name
 
 
 def _clock(zone: str) -> tzinfo:

@@ -25,6 +25,7 @@ FORMS = {
     "map_zip_with": ("map(ARRAY[1], ARRAY[2])", "map_zip_with({}, map(ARRAY[1], ARRAY[2]), (a, b, c) -> b)"),
     "concat": ("ARRAY[1]", "concat({}, slice(ARRAY[1], 1, 0))"),
     "zip": ("1", "cardinality(zip(ARRAY[{}], ARRAY[1]))"),
+    "array_remove": ("1", "cardinality(array_remove(ARRAY[1, 9], {}))"),
     "if": ("1", "if({} > 0, 1, 2)"), "comparison": ("1e0", "if({} < 2e0, 1e0, nan())"),
     "max_by": ("1", "element_at(ARRAY[{}], 1)"),
 }  # fmt: skip
@@ -48,6 +49,19 @@ def test_what_duckdb_is_told_grows_as_what_is_written(name: str) -> None:
         lengths.append(len(plan(f"SELECT {value}", "db", lambda table, position: ({}, {})).sql))
     steps = [after - before for before, after in pairwise(lengths[2:])]
     assert max(steps) <= 2 * steps[0], lengths
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "substr(substr('abcdef', 1), (SELECT 3))", "replace('abcdef', 'ab', (SELECT ''))",
+        "greatest(substr(substr('a', 1), 1), (SELECT 'cdef'))", "substr(substr((SELECT 'abcdef'), 1), (SELECT 3))",
+        "nullif(substr('cdef', 1), (SELECT 'a'))", "slice(slice(ARRAY['a', 'cdef'], 1, (SELECT 2)), 2, 1)[1]",
+        "(SELECT substr(substr(x, 1), 1) FROM (VALUES 'cdef') t(x) WHERE substr(substr(x, 1), (SELECT 1)) = x)",
+    ],
+)  # fmt: skip
+def test_no_query_is_in_a_lambda(opened: QueryEngine, sql: str) -> None:
+    assert texts(answer(opened, f"SELECT {sql}")) == "cdef"
 
 
 def test_a_call_in_group_by_is_the_one_that_is_selected(opened: QueryEngine) -> None:

@@ -28,7 +28,7 @@ from tests.localaws.athena.test_functions import answer
         ("random(1), random(5, 6), random(10) < 10, random() < 1", "0|5|true|true"),
         # In the lax mode an array is taken for its elements where a name is asked for.
         ("json_value('{\"a\":{\"b\":5}}', 'lax $.a.b'), json_value('{\"a\":5}', 'lax $.a' RETURNING integer) + 1, json_value('{\"a\":\"x\"}', 'lax $.a' RETURNING integer), json_value('[{\"x\":\"q\"}]', 'lax $.x')", "5|6|NULL|q"),
-        ("json_value('{\"a\":[1]}', 'lax $.a'), json_value('{\"a\":null}', 'lax $.a'), json_value('{\"a\":1.50}', 'strict $.\"a\"'), json_value('no', 'lax $.a')", "NULL|NULL|1.50|NULL"),
+        ("json_value('{\"a\":[1]}', 'lax $.a'), json_value('{\"a\":null}', 'lax $.a'), json_value('{\"a\":1.50}', 'strict $.\"a\"'), json_value('no', 'lax $.a')", "NULL|NULL|1.5|NULL"),
         ("json_query('{\"a\":[1,2]}', 'lax $.a'), json_query('{\"a\":[1,2]}', 'lax $.a[*]'), json_query('{\"a\":[1,2]}', 'lax $.a[*]' WITH ARRAY WRAPPER), json_query('{\"a\":[1]}', 'lax $.a' WITH CONDITIONAL WRAPPER)", "[1,2]|NULL|[1,2]|[1]"),
         ("json_exists('{\"a\":1}', 'lax $.b'), json_exists('{\"a\":1}', 'strict $.a'), json_exists('[[1]]', 'lax $[0][0]')", "false|true|true"),
         ("json_array_contains('[1,2]', 2), json_array_contains('[1]', true), json_array_contains('[\"a\"]', 'a'), json_array_contains('{}', 1)", "true|false|true|NULL"),
