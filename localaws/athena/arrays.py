@@ -45,14 +45,10 @@ def join_array(node: Any) -> exp.Expr:
         name = fresh(node.args["null"])
         body = call("coalesce", cast(name.copy(), DType.VARCHAR), node.args["null"].copy())
         values = call("list_transform", values, exp.Lambda(this=body, expressions=[name]))
-    return once_if_heavy([values, node.expression], _joined)
-
-
-def _joined(values: exp.Expr, separator: exp.Expr) -> exp.Expr:
-    joined = call("array_to_string", values, separator)
-    if isinstance(separator, exp.Literal):
+    joined = call("array_to_string", values, node.expression.copy())
+    if isinstance(node.expression, exp.Literal):
         return joined
-    there = separator.copy().is_(exp.null()).not_()
+    there = node.expression.copy().is_(exp.null()).not_()
     return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
 
 
