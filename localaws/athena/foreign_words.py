@@ -97,7 +97,8 @@ def _refuse_word(token: Token, sql: str) -> None:
 
 
 def _refuse_beside(before: Token, token: Token, behind: Token | None) -> None:
-    if before.token_type not in _QUOTED and (before.text.upper(), token.text.upper()) in _PAIRS:
+    plain = before.token_type not in _QUOTED and token.token_type not in _QUOTED
+    if plain and (before.text.upper(), token.text.upper()) in _PAIRS:
         raise refused("a comma before FROM" if token.text.upper() == "FROM" else f"{before.text} {token.text}")
     if before.token_type == TokenType.STRING and token.token_type == TokenType.STRING:
         raise refused("a text behind a text")

@@ -56,6 +56,7 @@ FOREIGN = {
     "SELECT sum(1) OVER (ORDER BY a ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) FROM t": "WindowSpec",
 }  # fmt: skip
 ATHENAS = [
+    'SELECT a AS "not", a AS "unknown", a AS "case", a AS "from" FROM t', 'SELECT a AS "null" FROM t WHERE a IS NOT NULL',
     "SELECT * FROM t", "SELECT DISTINCT a FROM t", "SELECT a FROM t ORDER BY a LIMIT 1", "SELECT * FROM t, t u",
     "SELECT * FROM t LEFT OUTER JOIN t u ON t.a = u.a", "SELECT ARRAY[1, 2][1]",
     "SELECT * FROM t CROSS JOIN t u", "SELECT * FROM t FULL JOIN t u USING (a)",
