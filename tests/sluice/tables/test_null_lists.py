@@ -49,6 +49,17 @@ def test_what_is_null_stays_null(mended: Any, rows: list[dict[str, Any]], start:
     assert projected(rows, start) == rows[start:]
 
 
+@pytest.mark.parametrize("mended", [sluice.tables.null_lists, localaws.athena.null_lists])
+@given(rows=_rows)
+def test_a_field_that_is_renamed_is_found_by_its_number(mended: Any, rows: list[dict[str, Any]]) -> None:
+    """Below lists of maps of lists, too, where PyIceberg goes by the names in the file."""
+    mended.mend()
+    renamed = Schema.model_validate_json(_SCHEMA.model_dump_json().replace('"name":"a"', '"name":"z"'))
+    batch = pa.RecordBatch.from_pylist(rows, schema=_ARROW)
+    found = projection._to_requested_schema(renamed, _SCHEMA, batch)
+    assert str(found.to_pylist()) == str(rows).replace("'a':", "'z':")
+
+
 def test_what_is_committed_is_null_in_the_file_and_where_it_is_read(catalog: Catalog) -> None:
     table = catalog.create_table("gold.things", _SCHEMA)
     rows = [{"l": None, "m": [("k", None)], "n": None}, {"l": [], "m": None, "n": [None]}]
