@@ -5,6 +5,7 @@ How many there were is noted on the alias before sqlglot takes them away, and he
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any, Final
 
 from sqlglot import exp
@@ -47,12 +48,13 @@ def is_star(projection: exp.Expr) -> bool:
 
 def note_aliases(tree: exp.Expr, sql: str) -> None:
     """Note on each alias of columns how many there are, and the place that an error names."""
-    for alias in tree.find_all(exp.TableAlias):
-        names = alias.args.get("columns") or []
+    aliases = [alias for alias in tree.find_all(exp.TableAlias) if alias.args.get("columns")]
+    words = Trino().tokenize(sql) if aliases else []
+    for alias in aliases:
+        names = alias.args["columns"]
         numbered = alias.parent.args.get("offset") if isinstance(alias.parent, exp.Unnest) else None
-        if names:
-            count = len(names) + isinstance(numbered, exp.Identifier)
-            alias.meta[NAMED] = (count, _place(alias, sql))
+        count = len(names) + isinstance(numbered, exp.Identifier)
+        alias.meta[NAMED] = (count, _place(alias, sql, words))
 
 
 def check_aliases(tree: exp.Expr) -> None:
@@ -92,15 +94,14 @@ def _width(relation: Any) -> int | None:
     return len(query.selects)
 
 
-def _place(alias: exp.TableAlias, sql: str) -> str:
+def _place(alias: exp.TableAlias, sql: str, words: list[Token]) -> str:
     """Return the place of what an alias is of; of a query in WITH, that of its first column's name."""
     named = alias.args["columns"][0] if isinstance(alias.parent, exp.CTE) else alias.this
     start = named.meta.get("start") if isinstance(named, exp.Identifier) else None
     if start is None:
         return "line 1:1"
     if not isinstance(alias.parent, exp.CTE):
-        before = [token for token in Trino().tokenize(sql) if token.end < start]
-        start = _beginning(before)
+        start = _beginning(words[: bisect_left(words, start, key=lambda token: token.end)])
     return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"
 
 

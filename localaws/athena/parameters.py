@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+from typing import Final
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from localaws.athena.errors import QueryFailed
 from localaws.athena.parser import parse_statements
+
+#: Behind these stands how many rows there are to be.
+_COUNTED: Final = frozenset({"LIMIT", "OFFSET", "FIRST", "NEXT"})
 
 
 def with_parameters(sql: str, parameters: list[str]) -> str:
@@ -25,9 +32,12 @@ def with_parameters(sql: str, parameters: list[str]) -> str:
             "INVALID_PARAMETER_USAGE",
             f"line 1:1: Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}",
         )
+    behind = {token.start: before.text.upper() for before, token in pairwise(tokens)}
     result, end = [], 0
     for mark, parameter in zip(marks, parameters, strict=True):
-        result.append(sql[end : mark.start] + f"({_bound(parameter)}\n)")
+        # A count of rows is a number, and no other expression.
+        counts = behind.get(mark.start) in _COUNTED and re.fullmatch(r"\d+", parameter.strip())
+        result.append(sql[end : mark.start] + (parameter.strip() if counts else f"({_bound(parameter)}\n)"))
         end = mark.end + 1
     return "".join(result) + sql[end:]
 

@@ -88,6 +88,7 @@ class AthenaParser(_Counted, WrittenParser):
     # What is no more than a function of values has no node of its own, whatever other engines mean by its name.
     FUNCTIONS: ClassVar[dict[str, Any]] = {
         **{name: made for name, made in AthenaTrinoParser.FUNCTIONS.items() if name.lower() not in PLAIN},
+        "LOWER": exp.Lower.from_arg_list,  # of to_hex(x), too
         "MAX_BY": lambda args: exp.ArgMax.from_arg_list(_distinct(args)),
         "MIN_BY": lambda args: exp.ArgMin.from_arg_list(_distinct(args)),
     }

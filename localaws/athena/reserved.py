@@ -31,10 +31,14 @@ JSON_EXISTS JSON_OBJECT JSON_QUERY JSON_TABLE JSON_VALUE LAST LEFT LIKE LISTAGG 
 NORMALIZE NOT NULL OF ON OR ORDER OUTER PREPARE RECURSIVE RIGHT ROLLUP SELECT SKIP TABLE THEN TRIM TRUE UESCAPE UNION
 UNNEST USING VALUES WHEN WHERE WITH
 """
+#: Listed, and names without quotes all the same: in AWS's own tables for logs of load balancers and of a VPC, and to
+#: Trino. https://docs.aws.amazon.com/athena/latest/ug/application-load-balancer-logs.html, …/vpc-flow-logs.html
+USED_IN_TABLES: Final = frozenset({"TIME", "START", "TIMESTAMP"})
+USED_IN_QUERIES: Final = frozenset({"FIRST", "LAST", "OF"})
 #: The words of statements that define databases and tables.
-DDL: Final = frozenset(_DEFINING.split())
+DDL: Final = frozenset(_DEFINING.split()) - USED_IN_TABLES
 #: The words of queries, and of statements about views.
-QUERY: Final = frozenset(_ASKING.split())
+QUERY: Final = frozenset(_ASKING.split()) - USED_IN_QUERIES
 #: Of these the name alone is a value.
 _VALUES: Final = frozenset(word for word in QUERY if word.startswith(("CURRENT_", "LOCALTIME")))
 

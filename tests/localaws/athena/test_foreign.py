@@ -9,6 +9,7 @@ import pytest
 from sqlglot import exp
 
 from localaws.athena.errors import QueryFailed
+from localaws.athena.parameters import with_parameters
 from localaws.athena.plan import plan
 
 FOREIGN = {
@@ -188,3 +189,11 @@ def test_what_trino_refuses_is_refused_in_its_words(sql: str) -> None:
 @pytest.mark.parametrize("sql", TAKEN)
 def test_what_trino_takes_is_taken(sql: str) -> None:
     assert planned(sql)
+
+
+def test_a_count_of_rows_is_a_number_or_a_parameter() -> None:
+    assert planned(with_parameters("SELECT a FROM t WHERE a = ? OFFSET ? LIMIT ?", ["'x'", "1", "2"]))
+    assert planned(with_parameters("SELECT a FROM t FETCH FIRST ? ROWS ONLY", ["5"]))
+    for written in ("SELECT a FROM t LIMIT (1)", with_parameters("SELECT a FROM t LIMIT ?", ["1 + 1"])):
+        with pytest.raises(QueryFailed, match="LIMIT of other than a number"):
+            planned(written)

@@ -103,3 +103,15 @@ def test_words_that_are_reserved_elsewhere_are_read(sql: str) -> None:
 )
 def test_reserved_words_are_read_where_they_belong(sql: str) -> None:
     parse(sql)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "type string, time string, elb string",  # an application load balancer's log
+        "version int, start bigint, `end` bigint",  # a VPC's flow log
+        "timestamp string, elb_name string",  # a classic load balancer's log
+    ],
+)
+def test_the_tables_on_aws_own_pages_are_taken(columns: str) -> None:
+    assert read(f"CREATE EXTERNAL TABLE logs ({columns}) LOCATION 's3://b/logs/'")
