@@ -12,10 +12,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.assembly import NODE, synthesize
-from sluice.cli.change_sets import no_longer_kept
 from sluice.cli.cloud_assembly import declared_stacks
 from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
 from sluice.cli.deployment import in_region_of, refuse_other_account
+from sluice.cli.given_up import given_up
 from sluice.cli.outdated import lacking, outdated
 from sluice.cli.starting import CDK_CLI
 from sluice.environments import declared_environment
@@ -98,7 +98,7 @@ def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> 
     try:
         refuse_other_account(in_region_of(declared_environment(project.environments, environment)))
         tables, unread = changed_tables(project, stacks, environment)
-        less, anew = no_longer_kept(stacks), bool(outdated(stacks) | lacking(stacks))
+        less, anew = given_up(stacks), bool(outdated(stacks) | lacking(stacks))
     except (ClientError, BotoCoreError) as error:
         raise CommandError(
             f"What is deployed in the account cannot be read: {error}",
@@ -106,7 +106,7 @@ def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> 
             next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
             value=environment,
         ) from error
-    return Outcome([], tables, unread, no_longer_kept=less), anew
+    return Outcome([], tables, unread, given_up=less), anew
 
 
 def _told(found: Outcome) -> list[str]:
@@ -114,7 +114,7 @@ def _told(found: Outcome) -> list[str]:
     if found.unread:
         return [f"{UNREAD}."]
     lines = [f"{each.table}: {each.what}" + (f"; lost: {each.loses}" if each.loses else "") for each in found.tables]
-    lines += found.no_longer_kept
+    lines += found.given_up
     return lines or ["No table that is deployed changes."]
 
 

@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.adopting import predecessor_template
 from sluice.cli.assembly import synthesize
-from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, no_longer_kept, prepare
+from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
 from sluice.cli.declared_changes import TableChange, has_functions, project_of_template, table_changes
 from sluice.cli.deployment import PART, client, deployed, refused_by_aws
+from sluice.cli.given_up import given_up
 from sluice.cli.moved import refuse_moved
 from sluice.cli.planning import start_refresh
 from sluice.cli.standing import Standing
@@ -42,8 +43,8 @@ class Outcome:
     tables: list[TableChange]
     unread: bool = False
     left: list[str] = field(default_factory=list)
-    #: What was kept until now when its stack is deleted.
-    no_longer_kept: list[str] = field(default_factory=list)
+    #: What was kept until now when its stack is deleted, or could be read, and would not be from now on.
+    given_up: list[str] = field(default_factory=list)
     deployed: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -54,7 +55,7 @@ class Outcome:
         for stack in self.stacks:
             gone = (each for each in stack.resources if each.data_lost)
             found += [f"{stack.stack.name}: {each.name} ({each.type}) is deleted with what is in it" for each in gone]
-        return found + self.no_longer_kept
+        return found + self.given_up
 
     def as_data(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -132,7 +133,7 @@ def _execute(changes: list[StackChange], note: Callable[[str], None]) -> list[St
 def _difference(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
     stacks = declared_stacks(assembly)
     tables, unread = changed_tables(project, stacks, environment)
-    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment), no_longer_kept(stacks))
+    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment), given_up(stacks))
 
 
 def _left(stacks: list[DeclaredStack], environment: str) -> list[str]:
