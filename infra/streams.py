@@ -37,10 +37,6 @@ from .storage import StorageStack
 #: Streams of a stack: it has at most 500 resources, two for each stream and some twenty of its own.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 _STREAMS_IN_A_STACK = 240
-#: Streams that one statement names: a role's own policies have 10,240 characters, and managed ones take the rest.
-#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_STREAMS_IN_A_STATEMENT = 75
-
 
 #: Why a stream stands that is encrypted with a key of one's own: the rule asks for Kinesis's.
 OWN_KEY = (
@@ -132,12 +128,12 @@ class StreamsStack(Stack):
         self.ingest = ingest
         self._grant(ingest, storage, ingestion, alerts)
         streams = [self._stream(contract, environment, storage.own_key) for contract in contracts]
-        self.streams = {contract.name: stream for contract, stream in zip(contracts, streams, strict=True)}
+        self.streams = tuple(contract.name for contract in contracts)
         role = ingest.role
         assert isinstance(role, iam.Role)
         actions = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"]
-        arns = [stream.stream_arn for stream in streams]
-        grants.allow_parts(role, "Streams", [f"kinesis:{action}" for action in actions], arns, _STREAMS_IN_A_STATEMENT)
+        arns = [stream_arn(self, environment, name) for name in self.streams]
+        grants.allow_each(role, "Streams", [f"kinesis:{action}" for action in actions], arns)
         if streams:
             grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
         failed = _KeptInBucket(storage.lake)
@@ -190,7 +186,7 @@ class StreamsStack(Stack):
         stream = kinesis.Stream(
             self,
             f"{construct_title(contract.name)}Stream",
-            stream_name=f"{environment.database_prefix}{contract.name}",
+            stream_name=stream_name(environment, contract.name),
             stream_mode=kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND,
             shard_count=provisioned or None,
             retention_period=Duration.hours(environment.stream_retention_hours),
@@ -218,6 +214,16 @@ class StreamsStack(Stack):
         grants.use_key(role, storage.own_key, "kms:GenerateDataKey", "kms:Decrypt", service="sns")
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])
+
+
+def stream_name(environment: Environment, dataset: str) -> str:
+    """Return what the stream of ``dataset`` is called."""
+    return f"{environment.database_prefix}{dataset}"
+
+
+def stream_arn(stack: Stack, environment: Environment, dataset: str) -> str:
+    """Return the ARN of the stream of ``dataset`` by its name: of a reference nobody knows how long it becomes."""
+    return f"arn:{stack.partition}:kinesis:{stack.region}:{stack.account}:stream/{stream_name(environment, dataset)}"
 
 
 def construct_title(name: str) -> str:
