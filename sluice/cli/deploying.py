@@ -30,6 +30,8 @@ from sluice.folders import ProjectFolder, needed_project
 
 _DATA = "storage"  # the stack whose function makes the tables
 UNREAD = "what is deployed cannot be read, so that nobody knows what would be lost"
+_NOTHING_DONE = "nothing was deployed or changed; all rows and files are there."
+_FIRST_DONE = "what is named was not done; all rows and files are there, other stacks are as they are declared now."
 
 
 @dataclass
@@ -108,8 +110,11 @@ def deploy(
         refuse_losses(outcome, accepted=accept_data_loss)
         _drop(outcome.tables, environment, contracts)
         _execute(outcome.stacks, note)
-        if any(change.new for change in outcome.stacks):  # others may read from what was made anew
-            outcome.stacks.extend(_execute(prepare(declared_stacks(assembly)), note))
+        again = Outcome(prepare(declared_stacks(assembly)), [])  # others may read from what is another now
+        if again.stacks:
+            show(again)
+            refuse_losses(again, accepted=accept_data_loss, safe=_FIRST_DONE)
+            outcome.stacks.extend(_execute(again.stacks, note))
         start_refresh(deployed(environment, contracts))
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
@@ -184,7 +189,7 @@ def _storage(stacks: list[DeclaredStack], environment: str, project: ProjectFold
     )
 
 
-def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:
+def refuse_losses(outcome: Outcome, *, accepted: bool, safe: str = _NOTHING_DONE) -> None:
     """Raise ``CommandError`` when something would be lost, or nobody knows, and that is not ``accepted``."""
     losses = outcome.losses
     if outcome.unread:
@@ -194,7 +199,7 @@ def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:
     discard(outcome.stacks)
     raise CommandError(
         "This deployment would lose something:\n" + "\n".join(f"  {line}" for line in losses),
-        safe="nothing was deployed or changed; all rows and files are there.",
+        safe=safe,
         next_step=f"put back what is named (a column of another type gets a new name); {_accepting(outcome.tables)}.",
         dataset=outcome.tables[0].table if outcome.tables else None,
     )
