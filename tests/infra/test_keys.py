@@ -91,14 +91,23 @@ def test_the_key_lets_in_the_account_and_where_it_is_asked_for_three_services(cl
         f"arn:aws:logs:{at}:log-group:{title}-*",
         f"arn:aws:logs:{at}:log-group:/aws/vendedlogs/states/{title}-refresh",
     ]
-    expected = {
-        "logs.us-east-1.amazonaws.com": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-        "events.amazonaws.com": own,
-        "cloudwatch.amazonaws.com": {**own, "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{at}:alarm:*"}},
-    }
-    let_in = {each["Principal"]["Service"]: each["Condition"] for each in services}
-    assert let_in == (expected if cloud.environment.customer_key else {})
-    assert all(each["Effect"] == "Allow" and each["Resource"] == "*" for each in services)
+    sending, logging = (
+        ["GenerateDataKey", "Decrypt"],
+        ["Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", "Describe*"],
+    )
+    expected = [
+        ("logs.us-east-1", logging, {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}),
+        ("events", sending, own),
+        ("cloudwatch", sending, {**own, "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{at}:alarm:*"}}),
+    ]
+    whole = [
+        {
+            "Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Resource": "*",
+            "Action": sorted(f"kms:{action}" for action in actions), "Condition": condition,
+        }
+        for service, actions, condition in expected
+    ]  # fmt: skip
+    assert services == (whole if cloud.environment.customer_key else [])
 
 
 def test_every_log_group_is_among_those_that_the_key_is_for(prod: Cloud) -> None:
