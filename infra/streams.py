@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from constructs import Construct
 
 from sluice.contracts import LandingContract
 from sluice.counted import counted
-from sluice.environments import Environment
+from sluice.environments import MOST_STREAM_STACKS, Environment
 from sluice.errors import WrongArgument
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
@@ -76,18 +75,24 @@ def stack_of(name: str, stacks: int) -> int:
 
 
 def _too_many(environment: Environment, names: Sequence[str]) -> WrongArgument:
-    """Return the refusal of more streams than the stacks hold; it names a number of stacks that is enough."""
+    """Return the refusal of more streams than the stacks hold; it names a number of stacks that does, if any does."""
     enough = next(
-        number
-        for number in itertools.count(environment.stream_stacks + 1)
-        if max(Counter(stack_of(name, number) for name in names).values()) <= _STREAMS_IN_A_STACK
+        (
+            number
+            for number in range(environment.stream_stacks + 1, MOST_STREAM_STACKS + 1)
+            if max(Counter(stack_of(name, number) for name in names).values()) <= _STREAMS_IN_A_STACK
+        ),
+        None,
     )
     return WrongArgument(
         f"{len(names)} streams do not fit into {counted(environment.stream_stacks, 'stack')} of {environment.name}, "
         f"each of which holds {_STREAMS_IN_A_STACK}.",
         safe="nothing was deployed or changed.",
-        next_step=f"set `stream_stacks: {enough}` there in environments.yaml. Of an environment that is deployed that "
-        "moves streams between stacks: docs/how-to/environment.md says how.",
+        next_step=f"set `stream_stacks: {enough}` there in environments.yaml. Of an environment that is deployed "
+        "CloudFormation refuses the streams that move: docs/how-to/environment.md says what to do before."
+        if enough
+        else f"give the project fewer streams: {MOST_STREAM_STACKS} stacks do not hold them; the others go into a "
+        "project of their own, with another `name_prefix` in its environments.yaml.",
         value=str(len(names)),
     )
 
