@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from aws_cdk import Stack
@@ -12,9 +13,11 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-#: Resources of one managed policy, which has 6,144 characters: the longest ARN of a stream, with what stands around
-#: it, has some 190.
-_MANAGED = 30
+from sluice.errors import WrongArgument
+
+#: Characters of the ARNs in one managed policy, which has 6,144 at most; and how many such policies a role has.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_POLICY_CHARACTERS, _MOST_POLICIES = 5_800, 10
 
 
 def allow(role: iam.IRole, actions: Iterable[str], resources: Iterable[str]) -> None:
@@ -22,16 +25,38 @@ def allow(role: iam.IRole, actions: Iterable[str], resources: Iterable[str]) -> 
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
 
-def allow_parts(role: iam.Role, name: str, actions: Sequence[str], resources: Sequence[str], most: int) -> None:
-    """Let ``role`` do ``actions`` on many resources: the first ``most`` in its own policy, others in managed ones.
+def allow_each(role: iam.Role, name: str, actions: Sequence[str], resources: Sequence[str]) -> None:
+    """Let ``role`` do ``actions`` on many resources, in as many managed policies as their ARNs need.
 
-    CDK moves what is too long for a role into further policies by whole statements, of which none may be too long.
+    CDK moves what is too long for a role into further policies by whole statements, and takes an ARN for longer.
     """
-    if resources:
-        allow(role, actions, resources[:most])
-    for number, start in enumerate(range(most, len(resources), _MANAGED)):
-        statement = iam.PolicyStatement(actions=list(actions), resources=list(resources[start : start + _MANAGED]))
+    policies: list[list[str]] = []
+    room = 0
+    for resource in resources:
+        size = len(re.sub(r"\$\{Token\[(\w+)[^]]*\]\}", _longest, resource)) + len('"",')
+        if size > room:
+            policies.append([])
+            room = _POLICY_CHARACTERS
+        policies[-1].append(resource)
+        room -= size
+    for number, some in enumerate(policies):
+        statement = iam.PolicyStatement(actions=list(actions), resources=some)
         iam.ManagedPolicy(role, f"{name}{number or ''}", roles=[role], statements=[statement])
+    made = sum(isinstance(each, iam.ManagedPolicy) for each in role.node.children)
+    if made > _MOST_POLICIES:
+        raise WrongArgument(
+            f"The role {role.node.id} of {Stack.of(role).stack_name} needs {made} managed policies to name each of "
+            f"the project's tables, streams and functions, and a role has at most {_MOST_POLICIES}.",
+            safe="nothing was deployed or changed.",
+            next_step="give the project fewer derived tables or streams: the others go into a project of their "
+            "own, with another `name_prefix` in its environments.yaml.",
+            value=str(made),
+        )
+
+
+def _longest(token: re.Match[str]) -> str:
+    """Return a text as long as what a token of CDK's may stand for: an account or partition, or a bucket's ARN."""
+    return "." * (12 if token[1] == "AWS" else len("arn:aws-us-gov:s3:::") + 63)
 
 
 def service(scope: Construct, name: str, *, source_arn: str = "") -> iam.IPrincipal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,14 +23,11 @@ from .ingestion import IngestionStack
 from .processing import ProcessingStack
 from .recovery import RecoveryStack
 from .storage import StorageStack
-from .streams import StreamsStack, construct_title
+from .streams import StreamsStack, construct_title, stream_arn
 
 #: The part of the results' bucket that a session of a role may write and read, and none of another name.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 OWN_RESULTS = "people/${aws:userid}/*"
-#: Of the ARNs in one managed policy, which has 6,144 at most; and how many such policies a role has.
-#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_POLICY_CHARACTERS, _MOST_POLICIES = 5_800, 10
 #: Stacks of each environment, by what their names end with, beside those of streams.
 _PARTS = ("storage", "ingestion", "processing", "recovery", "serving")
 #: What a query takes of Athena, in the workgroup for people.
@@ -73,8 +69,8 @@ class People:
         folders = [f"{self.storage.folders(each.database)[0]}{each.name}/*" for each in readable]
         tables = [self._table_arn(each) for each in readable]
         files = [self.storage.lake.arn_for_objects(folder) for folder in folders]
-        self._allow_each(role, "Tables", ["glue:GetTable", "glue:GetTables"], tables)
-        self._allow_each(role, "Files", ["s3:GetObject"], files)
+        grants.allow_each(role, "Tables", ["glue:GetTable", "glue:GetTables"], tables)
+        grants.allow_each(role, "Files", ["s3:GetObject"], files)
         acknowledge_files(role, self.stack, self.storage, folders)
 
     def _add_steward(self) -> None:
@@ -110,9 +106,9 @@ class People:
         # By their own names: what begins with this environment's name may be another project's.
         known = set(self._stream_functions())  # by what everybody who watches may see
         configured = [each.function_arn for each in functions if each.function_arn not in known]
-        self._allow_each(role, "Functions", ["lambda:GetFunctionConfiguration"], configured)
+        grants.allow_each(role, "Functions", ["lambda:GetFunctionConfiguration"], configured)
         groups = [each.log_group.log_group_arn for each in functions]
-        self._allow_each(role, "Logs", ["logs:FilterLogEvents"], groups)
+        grants.allow_each(role, "Logs", ["logs:FilterLogEvents"], groups)
         grants.allow(role, ["logs:FilterLogEvents"], [self._arn("logs", "log-group:/aws-glue/jobs/*")])
         grants.allow(role, ["glue:GetJobRuns"], [self._arn("glue", f"job/{processing.spark_job.ref}")])
 
@@ -126,9 +122,9 @@ class People:
             grants.use_key(role, self.storage.key, "kms:GenerateDataKey", "kms:Decrypt")
             acknowledge_files(role, self.stack, self.storage, [f"{contract.name}/*"], landing=True)
             return
-        (stream,) = (stack.streams[contract.name] for stack in self.streams if contract.name in stack.streams)
+        stream = stream_arn(self.stack, self.environment, contract.name)
         actions = ["PutRecord", "PutRecords", "DescribeStreamSummary", "ListShards"]
-        grants.allow(role, [f"kinesis:{action}" for action in actions], [stream.stream_arn])
+        grants.allow(role, [f"kinesis:{action}" for action in actions], [stream])
         grants.use_key(role, self.storage.own_key, "kms:GenerateDataKey", service="kinesis")
 
     def _arriving(self, dataset: str) -> LandingContract:
@@ -193,12 +189,11 @@ class People:
         # Whatever is asked of the planner is one permission: IAM does not look into what a function is called with.
         grants.allow(role, ["lambda:InvokeFunction"], [self.processing.plan.function_arn])
         if self.streams:
-            prefix = self.environment.database_prefix
-            names = [f"{prefix}{name}" for stack in self.streams for name in stack.streams]
-            streams = [self._arn("kinesis", f"stream/{name}") for name in names]
+            names = [name for stack in self.streams for name in stack.streams]
+            streams = [stream_arn(self.stack, self.environment, name) for name in names]
             # How far a stream was read is known by asking for the next record, which has its content with it.
             asked = ["ListShards", "GetShardIterator", "GetRecords"]
-            self._allow_each(role, "Streams", [f"kinesis:{action}" for action in asked], streams)
+            grants.allow_each(role, "Streams", [f"kinesis:{action}" for action in asked], streams)
             grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
             grants.allow(role, ["lambda:GetFunctionConfiguration"], self._stream_functions())
         unlimited = ["lambda:ListEventSourceMappings", "cloudwatch:GetMetricData"]
@@ -219,35 +214,6 @@ class People:
         if self.streams:
             grants.allow(role, ["s3:GetObject"], [lake.arn_for_objects(f"{FAILED_BATCHES}*")])
         grants.use_key(role, self.storage.key, "kms:Decrypt", "kms:GenerateDataKey")
-
-    def _allow_each(self, role: iam.Role, name: str, actions: Sequence[str], resources: Sequence[str]) -> None:
-        """Let ``role`` do ``actions`` on many resources, in as many managed policies as their ARNs need.
-
-        CDK moves what is too long for a role into further policies by whole statements, and takes an ARN for longer.
-        """
-        policies: list[list[str]] = []
-        room = 0
-        for resource in resources:
-            size = len(re.sub(r"\$\{Token\[(\w+)[^]]*\]\}", _longest, resource)) + len('"",')
-            if size > room:
-                policies.append([])
-                room = _POLICY_CHARACTERS
-            policies[-1].append(resource)
-            room -= size
-        for number, some in enumerate(policies):
-            statement = iam.PolicyStatement(actions=list(actions), resources=some)
-            iam.ManagedPolicy(role, f"{name}{number or ''}", roles=[role], statements=[statement])
-        made = sum(isinstance(each, iam.ManagedPolicy) for each in role.node.children)
-        if made > _MOST_POLICIES:
-            called = role.node.id.removesuffix("Role").lower()
-            raise WrongArgument(
-                f"The {called}s' role of {self.environment.name} needs {made} managed policies to name each of "
-                f"the project's tables, streams and functions, and a role has at most {_MOST_POLICIES}.",
-                safe="nothing was deployed or changed.",
-                next_step="give the project fewer derived tables or streams: the others go into a project of their "
-                "own, with another `name_prefix` in its environments.yaml.",
-                value=str(made),
-            )
 
     def _allow_stacks(self, role: iam.Role, *, resources: bool = False) -> None:
         """Let ``role`` read the outputs of this environment's stacks, by which `sluice` finds everything.
@@ -279,11 +245,6 @@ class People:
     def _arn(self, service: str, resource: str) -> str:
         stack = self.stack
         return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
-
-
-def _longest(token: re.Match[str]) -> str:
-    """Return a text as long as what a token of CDK's may stand for: an account or partition, or a bucket's ARN."""
-    return "." * (12 if token[1] == "AWS" else len("arn:aws-us-gov:s3:::") + 63)
 
 
 def is_open(contract: AnyContract) -> bool:

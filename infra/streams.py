@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from constructs import Construct
 
 from sluice.contracts import LandingContract
 from sluice.counted import counted
-from sluice.environments import Environment
+from sluice.environments import MOST_STREAM_STACKS, Environment
 from sluice.errors import WrongArgument
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.project import Project
@@ -37,10 +36,6 @@ from .storage import StorageStack
 #: Streams of a stack: it has at most 500 resources, two for each stream and some twenty of its own.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 _STREAMS_IN_A_STACK = 240
-#: Streams that one statement names: a role's own policies have 10,240 characters, and managed ones take the rest.
-#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_STREAMS_IN_A_STATEMENT = 75
-
 
 #: Why a stream stands that is encrypted with a key of one's own: the rule asks for Kinesis's.
 OWN_KEY = (
@@ -80,18 +75,24 @@ def stack_of(name: str, stacks: int) -> int:
 
 
 def _too_many(environment: Environment, names: Sequence[str]) -> WrongArgument:
-    """Return the refusal of more streams than the stacks hold; it names a number of stacks that is enough."""
+    """Return the refusal of more streams than the stacks hold; it names a number of stacks that does, if any does."""
     enough = next(
-        number
-        for number in itertools.count(environment.stream_stacks + 1)
-        if max(Counter(stack_of(name, number) for name in names).values()) <= _STREAMS_IN_A_STACK
+        (
+            number
+            for number in range(environment.stream_stacks + 1, MOST_STREAM_STACKS + 1)
+            if max(Counter(stack_of(name, number) for name in names).values()) <= _STREAMS_IN_A_STACK
+        ),
+        None,
     )
     return WrongArgument(
         f"{len(names)} streams do not fit into {counted(environment.stream_stacks, 'stack')} of {environment.name}, "
         f"each of which holds {_STREAMS_IN_A_STACK}.",
         safe="nothing was deployed or changed.",
-        next_step=f"set `stream_stacks: {enough}` there in environments.yaml. Of an environment that is deployed that "
-        "moves streams between stacks: docs/how-to/environment.md says how.",
+        next_step=f"set `stream_stacks: {enough}` there in environments.yaml. Of an environment that is deployed "
+        "CloudFormation refuses the streams that move: docs/how-to/environment.md says what to do before."
+        if enough
+        else f"give the project fewer streams: {MOST_STREAM_STACKS} stacks do not hold them; the others go into a "
+        "project of their own, with another `name_prefix` in its environments.yaml.",
         value=str(len(names)),
     )
 
@@ -132,12 +133,12 @@ class StreamsStack(Stack):
         self.ingest = ingest
         self._grant(ingest, storage, ingestion, alerts)
         streams = [self._stream(contract, environment, storage.own_key) for contract in contracts]
-        self.streams = {contract.name: stream for contract, stream in zip(contracts, streams, strict=True)}
+        self.streams = tuple(contract.name for contract in contracts)
         role = ingest.role
         assert isinstance(role, iam.Role)
         actions = ["DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"]
-        arns = [stream.stream_arn for stream in streams]
-        grants.allow_parts(role, "Streams", [f"kinesis:{action}" for action in actions], arns, _STREAMS_IN_A_STATEMENT)
+        arns = [stream_arn(self, environment, name) for name in self.streams]
+        grants.allow_each(role, "Streams", [f"kinesis:{action}" for action in actions], arns)
         if streams:
             grants.use_key(role, storage.own_key, "kms:Decrypt", service="kinesis")
         failed = _KeptInBucket(storage.lake)
@@ -190,7 +191,7 @@ class StreamsStack(Stack):
         stream = kinesis.Stream(
             self,
             f"{construct_title(contract.name)}Stream",
-            stream_name=f"{environment.database_prefix}{contract.name}",
+            stream_name=stream_name(environment, contract.name),
             stream_mode=kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND,
             shard_count=provisioned or None,
             retention_period=Duration.hours(environment.stream_retention_hours),
@@ -218,6 +219,16 @@ class StreamsStack(Stack):
         grants.use_key(role, storage.own_key, "kms:GenerateDataKey", "kms:Decrypt", service="sns")
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])
+
+
+def stream_name(environment: Environment, dataset: str) -> str:
+    """Return what the stream of ``dataset`` is called."""
+    return f"{environment.database_prefix}{dataset}"
+
+
+def stream_arn(stack: Stack, environment: Environment, dataset: str) -> str:
+    """Return the ARN of the stream of ``dataset`` by its name: of a reference nobody knows how long it becomes."""
+    return f"arn:{stack.partition}:kinesis:{stack.region}:{stack.account}:stream/{stream_name(environment, dataset)}"
 
 
 def construct_title(name: str) -> str:

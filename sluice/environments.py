@@ -17,6 +17,8 @@ from sluice.gathered import Concerned, Gathered
 from sluice.nearest import nearest
 from sluice.redelivery import STREAM_HOURS
 
+#: Stacks that can hold streams.
+MOST_STREAM_STACKS: Final = 20
 #: Days for which logs can be kept.
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365)
 
@@ -115,7 +117,7 @@ _NUMBERS = {
     "transform_memory_large": (128, 10_240),
     "stream_memory": (128, 10_240),
     "stream_shards": (0, 500),
-    "stream_stacks": (1, 20),
+    "stream_stacks": (1, MOST_STREAM_STACKS),
     "stream_batch": (1, 10_000),
     "stream_window_seconds": (0, 300),
     "stream_parallelization": (1, 10),

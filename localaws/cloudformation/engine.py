@@ -82,11 +82,11 @@ class StackEngine:
                 imports=self._free(imports or {}, plan),
                 undone=self._lend_again,
             )
+            stack.updated = datetime.now(UTC)  # also of an update that is rolled back, as AWS has it
             operation.run()
             # What it took over of the local AWS's own is the stack's from now on.
             self.ctx.lent -= {deployed.outcome.physical_id for deployed in stack.resources.values()}
             stack.imports, stack.outputs_read = frozenset(used), read
-            stack.updated = datetime.now(UTC)
             return stack
 
     def _free(self, imports: Mapping[str, str], plan: StackPlan) -> Mapping[str, str]:

@@ -12,11 +12,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.assembly import NODE, synthesize
-from sluice.cli.change_sets import no_longer_kept
 from sluice.cli.cloud_assembly import declared_stacks
 from sluice.cli.deploying import UNREAD, Outcome, changed_tables, refuse_losses
 from sluice.cli.deployment import in_region_of, refuse_other_account
-from sluice.cli.outdated import lacking, outdated
+from sluice.cli.given_up import given_up
+from sluice.cli.outdated import lacking, outdated, paused
 from sluice.cli.starting import CDK_CLI
 from sluice.environments import declared_environment
 from sluice.errors import CommandError
@@ -45,12 +45,12 @@ def deploy(
     if assembly is None and contracts != [project.contracts]:
         command += ["-c", f"contracts={','.join(str(path.resolve()) for path in contracts)}"]
     credentials_needed()
-    found, anew = _table_changes(project, assembly or synthesize(contracts, environment), environment)
-    for line in _told(found):
+    found, stale, stopped = _differences(project, assembly or synthesize(contracts, environment), environment)
+    for line in (*_told(found), *_told_of_stale(stale, stopped)):
         note(line)
     if not dry_run:
         _refuse_losses(found, accepted=accept_data_loss)
-        if anew:  # the CLI passes over a stack whose text is the same, whatever it reads from others
+        if stale and not stopped:  # the CLI passes over a stack whose text is the same, whatever it reads from others
             command.append("--force")
     return subprocess.run(
         [*command, *options], cwd=project.root, env={"JSII_NODE": str(NODE), **os.environ}, check=False
@@ -92,13 +92,15 @@ def credentials_needed(command: str = "deploy") -> None:
         )
 
 
-def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> tuple[Outcome, bool]:
-    """Return what changes of tables, and whether a stack reads from one that was made anew, or will be."""
+def _differences(
+    project: ProjectFolder, assembly: Path, environment: str
+) -> tuple[Outcome, dict[str, str], dict[str, str]]:
+    """Return what changes of tables; stacks that may hold old values of others, and why; and those left half done."""
     stacks = declared_stacks(assembly)
     try:
         refuse_other_account(in_region_of(declared_environment(project.environments, environment)))
         tables, unread = changed_tables(project, stacks, environment)
-        less, anew = no_longer_kept(stacks), bool(outdated(stacks) | lacking(stacks))
+        less, stale, stopped = given_up(stacks), outdated(stacks) | lacking(stacks), paused(stacks)
     except (ClientError, BotoCoreError) as error:
         raise CommandError(
             f"What is deployed in the account cannot be read: {error}",
@@ -106,7 +108,7 @@ def _table_changes(project: ProjectFolder, assembly: Path, environment: str) -> 
             next_step="mend the credentials: `aws sts get-caller-identity` says whose they are.",
             value=environment,
         ) from error
-    return Outcome([], tables, unread, no_longer_kept=less), anew
+    return Outcome([], tables, unread, given_up=less), stale, stopped
 
 
 def _told(found: Outcome) -> list[str]:
@@ -114,8 +116,20 @@ def _told(found: Outcome) -> list[str]:
     if found.unread:
         return [f"{UNREAD}."]
     lines = [f"{each.table}: {each.what}" + (f"; lost: {each.loses}" if each.loses else "") for each in found.tables]
-    lines += found.no_longer_kept
+    lines += found.given_up
     return lines or ["No table that is deployed changes."]
+
+
+def _told_of_stale(stale: dict[str, str], stopped: dict[str, str]) -> list[str]:
+    """Return a line for each stack that is deployed though its text is the same, or why it is not."""
+    if not stopped:
+        return [f"{name}: deployed even if its template is the same: it {why}" for name, why in sorted(stale.items())]
+    states = ", ".join(f"{name} is {status}" for name, status in sorted(stopped.items()))
+    return [
+        f"{name}: not deployed if its template is the same, though it {why}: {states}, which --force would roll back "
+        "unasked. Deploy again when that is done."
+        for name, why in sorted(stale.items())
+    ]
 
 
 def _refuse_losses(found: Outcome, *, accepted: bool) -> None:

@@ -38,7 +38,6 @@ HOLDING_DATA: Final = frozenset(
 )
 #: What a change set says of a resource that goes: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
 _GOES = frozenset({"Delete", "ReplaceAndDelete"})
-_KEPT: Final = frozenset({"Retain", "RetainExceptOnCreate"})
 _NO_CHANGES: Final = "didn't contain changes"
 _POLL_SECONDS = 0.05
 #: The most bytes of a template that a call itself takes.
@@ -95,18 +94,6 @@ def prepare(stacks: Iterable[DeclaredStack]) -> list[StackChange]:
     except BaseException:
         discard(found)
         raise
-    return found
-
-
-def no_longer_kept(stacks: Iterable[DeclaredStack]) -> list[str]:
-    """Return what holds data and was kept when its stack is deleted, and is not from now on: one sentence each."""
-    found = []
-    for stack in stacks:
-        before = (deployed_template(stack.name) or {}).get("Resources", {})
-        for name, now in stack.body["Resources"].items():
-            kept = before.get(name, {}).get("DeletionPolicy") in _KEPT and now["Type"] in HOLDING_DATA
-            if kept and now.get("DeletionPolicy") not in _KEPT:
-                found.append(f"{stack.name}: {name} ({now['Type']}) would go with its stack, with what is in it")
     return found
 
 

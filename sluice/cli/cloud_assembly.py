@@ -33,7 +33,10 @@ class Asset:
 
 @dataclass(frozen=True)
 class DeclaredStack:
-    """One stack as it is declared now: ``template_url`` is where its published template will be (``s3://…``)."""
+    """One stack as it is declared now: ``template_url`` is where its published template will be (``s3://…``).
+
+    ``region`` is empty where the declaration leaves it to whoever deploys.
+    """
 
     name: str
     template: Path
@@ -41,6 +44,7 @@ class DeclaredStack:
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
     assets: tuple[Asset, ...]
+    region: str = ""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -74,6 +78,7 @@ def _stacks(folder: Path) -> Iterator[DeclaredStack]:
                 properties.get("parameters", {}),
                 properties.get("tags", {}),
                 tuple(asset for file in files for asset in _assets(file)),
+                artifacts[name].get("environment", "").rpartition("/")[2].removeprefix("unknown-region"),
             )
 
 

@@ -17,10 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sluice.cli.adopting import predecessor_template
 from sluice.cli.assembly import synthesize
-from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, no_longer_kept, prepare
+from sluice.cli.change_sets import StackChange, deployed_template, discard, execute, prepare
 from sluice.cli.cloud_assembly import DeclaredStack, declared_stacks
 from sluice.cli.declared_changes import TableChange, has_functions, project_of_template, table_changes
 from sluice.cli.deployment import PART, client, deployed, refused_by_aws
+from sluice.cli.given_up import given_up
 from sluice.cli.moved import refuse_moved
 from sluice.cli.planning import start_refresh
 from sluice.cli.standing import Standing
@@ -29,6 +30,8 @@ from sluice.folders import ProjectFolder, needed_project
 
 _DATA = "storage"  # the stack whose function makes the tables
 UNREAD = "what is deployed cannot be read, so that nobody knows what would be lost"
+_NOTHING_DONE = "nothing was deployed or changed; all rows and files are there."
+_FIRST_DONE = "what is named was not done; all rows and files are there, other stacks are as they are declared now."
 
 
 @dataclass
@@ -42,8 +45,8 @@ class Outcome:
     tables: list[TableChange]
     unread: bool = False
     left: list[str] = field(default_factory=list)
-    #: What was kept until now when its stack is deleted.
-    no_longer_kept: list[str] = field(default_factory=list)
+    #: What was kept until now when its stack is deleted, or could be read, and would not be from now on.
+    given_up: list[str] = field(default_factory=list)
     deployed: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -54,7 +57,7 @@ class Outcome:
         for stack in self.stacks:
             gone = (each for each in stack.resources if each.data_lost)
             found += [f"{stack.stack.name}: {each.name} ({each.type}) is deleted with what is in it" for each in gone]
-        return found + self.no_longer_kept
+        return found + self.given_up
 
     def as_data(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -107,8 +110,11 @@ def deploy(
         refuse_losses(outcome, accepted=accept_data_loss)
         _drop(outcome.tables, environment, contracts)
         _execute(outcome.stacks, note)
-        if any(change.new for change in outcome.stacks):  # others may read from what was made anew
-            outcome.stacks.extend(_execute(prepare(declared_stacks(assembly)), note))
+        again = Outcome(prepare(declared_stacks(assembly)), [])  # others may read from what is another now
+        if again.stacks:
+            show(again)
+            refuse_losses(again, accepted=accept_data_loss, safe=_FIRST_DONE)
+            outcome.stacks.extend(_execute(again.stacks, note))
         start_refresh(deployed(environment, contracts))
     except (ClientError, BotoCoreError) as error:
         raise refused_by_aws(error)(
@@ -132,7 +138,7 @@ def _execute(changes: list[StackChange], note: Callable[[str], None]) -> list[St
 def _difference(project: ProjectFolder, assembly: Path, environment: str) -> Outcome:
     stacks = declared_stacks(assembly)
     tables, unread = changed_tables(project, stacks, environment)
-    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment), no_longer_kept(stacks))
+    return Outcome(prepare(stacks), tables, unread, _left(stacks, environment), given_up(stacks))
 
 
 def _left(stacks: list[DeclaredStack], environment: str) -> list[str]:
@@ -183,7 +189,7 @@ def _storage(stacks: list[DeclaredStack], environment: str, project: ProjectFold
     )
 
 
-def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:
+def refuse_losses(outcome: Outcome, *, accepted: bool, safe: str = _NOTHING_DONE) -> None:
     """Raise ``CommandError`` when something would be lost, or nobody knows, and that is not ``accepted``."""
     losses = outcome.losses
     if outcome.unread:
@@ -193,7 +199,7 @@ def refuse_losses(outcome: Outcome, *, accepted: bool) -> None:
     discard(outcome.stacks)
     raise CommandError(
         "This deployment would lose something:\n" + "\n".join(f"  {line}" for line in losses),
-        safe="nothing was deployed or changed; all rows and files are there.",
+        safe=safe,
         next_step=f"put back what is named (a column of another type gets a new name); {_accepting(outcome.tables)}.",
         dataset=outcome.tables[0].table if outcome.tables else None,
     )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
+import pytest
+
+from sluice.cli import given_up
+from sluice.cli.cloud_assembly import DeclaredStack
 from tests.infra.permissions import documents, listed
 from tests.infra.templates import ACCOUNT, Cloud
 
@@ -86,14 +91,23 @@ def test_the_key_lets_in_the_account_and_where_it_is_asked_for_three_services(cl
         f"arn:aws:logs:{at}:log-group:{title}-*",
         f"arn:aws:logs:{at}:log-group:/aws/vendedlogs/states/{title}-refresh",
     ]
-    expected = {
-        "logs.us-east-1.amazonaws.com": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-        "events.amazonaws.com": own,
-        "cloudwatch.amazonaws.com": {**own, "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{at}:alarm:*"}},
-    }
-    let_in = {each["Principal"]["Service"]: each["Condition"] for each in services}
-    assert let_in == (expected if cloud.environment.customer_key else {})
-    assert all(each["Effect"] == "Allow" and each["Resource"] == "*" for each in services)
+    sending, logging = (
+        ["GenerateDataKey", "Decrypt"],
+        ["Encrypt", "Decrypt", "ReEncrypt*", "GenerateDataKey*", "Describe*"],
+    )
+    expected = [
+        ("logs.us-east-1", logging, {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}),
+        ("events", sending, own),
+        ("cloudwatch", sending, {**own, "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{at}:alarm:*"}}),
+    ]
+    whole = [
+        {
+            "Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Resource": "*",
+            "Action": sorted(f"kms:{action}" for action in actions), "Condition": condition,
+        }
+        for service, actions, condition in expected
+    ]  # fmt: skip
+    assert services == (whole if cloud.environment.customer_key else [])
 
 
 def test_every_log_group_is_among_those_that_the_key_is_for(prod: Cloud) -> None:
@@ -104,3 +118,31 @@ def test_every_log_group_is_among_those_that_the_key_is_for(prod: Cloud) -> None
         named = group.properties.get("LogGroupName", f"{title}-{group.stack}-{group.logical_id}")
         assert named.startswith(f"{title}-") or named == f"/aws/vendedlogs/states/{title}-refresh"
         assert f"{title}-{group.stack}" in manifest
+
+
+#: What was encrypted with the key stays so, of these types.
+STAY_ENCRYPTED = ("AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::Kinesis::Stream")
+
+
+def test_to_turn_the_key_off_is_a_loss_that_names_all_that_stays_encrypted_and_to_turn_it_on_is_none(
+    clouds: dict[str, Cloud], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on, off = clouds["prod"], clouds["dev"]
+    assert on.environment.customer_key
+    assert not off.environment.customer_key
+
+    def said(deployed: Cloud, declared: Cloud) -> list[str]:
+        """Return what would be lost of the key if all of ``declared`` came where ``deployed`` is."""
+        monkeypatch.setattr(given_up, "deployed_template", deployed.templates.get)
+        stacks = [
+            DeclaredStack(name, declared.folder / f"{declared.environment.title}-{name}.template.json", "", {}, {}, ())
+            for name in declared.templates
+        ]
+        return [each for each in given_up.given_up(stacks) if "would lose the deployment's key" in each]
+
+    named = {name for each in said(on, off) for name in re.findall(r"\w+", each.partition("(")[2].partition(")")[0])}
+    there = {(each.stack, each.logical_id) for each in off.resources()}
+    stay = {each.logical_id for each in on.resources(*STAY_ENCRYPTED) if (each.stack, each.logical_id) in there}
+    assert len(stay) > 10
+    assert named == stay
+    assert said(off, on) == said(on, on) == said(off, off) == []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -83,44 +85,59 @@ def test_the_number_of_resources_does_not_depend_on_the_number_of_contracts_but_
     assert len(large.resources("AWS::Kinesis::Stream")) == streams
 
 
-def test_streams_that_one_stack_cannot_hold_are_refused_with_the_number_that_does(
-    many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
+@pytest.mark.parametrize(("how_many", "next_step"), [(241, "`stream_stacks: 2`"), (4_801, "a project of their own")])
+def test_streams_that_the_stacks_cannot_hold_are_refused_with_the_number_that_does_if_any_does(
+    many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path, how_many: int, next_step: str
 ) -> None:
-    with pytest.raises(WrongArgument, match="241 streams do not fit into 1 stack of dev") as told:
-        of_streams(241, many, clouds, bundle, tmp_path)
-    assert "`stream_stacks: 2`" in str(told.value)
+    with pytest.raises(WrongArgument, match=f"{how_many} streams do not fit into 1 stack of dev") as told:
+        of_streams(map("stream_{}".format, range(how_many)), many, clouds, bundle, tmp_path)
+    assert next_step in str(told.value)
 
 
 def of_streams(
-    how_many: int, many: Project, clouds: dict[str, Cloud], bundle: Bundle, folder: Path, stacks: int = 1
+    names: Iterable[str], many: Project, clouds: dict[str, Cloud], bundle: Bundle, folder: Path, **settings: Any
 ) -> Cloud:
-    """Return the stacks of a project of so many streams."""
+    """Return the stacks of a project of streams of these names; ``settings`` are of its environment."""
     (stream, *_) = [each for each in many.arriving if each.arrival.stream]
-    streams = tuple(msgspec.structs.replace(stream, name=f"stream_{number}") for number in range(how_many))
-    environment = replace(clouds["dev"].environment, producers=None, stream_stacks=stacks)
+    streams = tuple(msgspec.structs.replace(stream, name=name) for name in names)
+    environment = replace(clouds["dev"].environment, producers=None, **settings)
     return synthesize(environment, Project(streams), bundle, folder)
 
 
-def test_one_stack_holds_many_streams_and_its_function_may_read_each(
-    many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
+@pytest.mark.parametrize("how_many", [1, 75, 240])
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [("s{}", {}), ("s{:062}", {"database_prefix": "p" * 31, "region": "ap-southeast-1", "customer_key": True})],
+    ids=["shortest", "longest"],
+)
+def test_one_stack_holds_many_streams_and_its_function_may_read_each_whatever_they_are_called(
+    many: Project,
+    clouds: dict[str, Cloud],
+    bundle: Bundle,
+    tmp_path: Path,
+    how_many: int,
+    shape: str,
+    settings: dict[str, Any],
 ) -> None:
-    cloud = of_streams(240, many, clouds, bundle, tmp_path)
+    cloud = of_streams(map(shape.format, range(how_many)), many, clouds, bundle, tmp_path, **settings)
     streams = cloud.resources("AWS::Kinesis::Stream")
     assert {each.stack for each in streams} == {"streams"}
-    assert len(streams) == 240
-    assert all(may(cloud, "IngestStreamRole", "kinesis:GetRecords", cloud.arn(each)) for each in streams)
-    assert len(cloud.templates["streams"]["Resources"]) < MAX_RESOURCES
-    assert within_limits(cloud, "IngestStreamRole")
+    assert len(streams) == how_many
+    for role in ("IngestStreamRole", "OperatorRole", "StewardRole"):
+        assert all(may(cloud, role, "kinesis:GetRecords", cloud.arn(each)) for each in streams)
+    for role in cloud.resources("AWS::IAM::Role"):
+        within_limits(cloud, role.name)
+    assert all(len(template["Resources"]) <= MAX_RESOURCES for template in cloud.templates.values())
 
 
 def test_streams_of_several_stacks_stay_in_theirs(
     many: Project, clouds: dict[str, Cloud], bundle: Bundle, tmp_path: Path
 ) -> None:
-    cloud = of_streams(160, many, clouds, bundle, tmp_path, stacks=3)
+    cloud = of_streams(map("stream_{}".format, range(160)), many, clouds, bundle, tmp_path, stream_stacks=3)
     placed = {each.properties["Name"]: each.stack for each in cloud.resources("AWS::Kinesis::Stream")}
     assert len(placed) == 160
     assert min(Counter(placed.values()).values()) > 30
-    fewer = of_streams(80, many, clouds, bundle, tmp_path / "fewer", stacks=3)
+    fewer = of_streams(map("stream_{}".format, range(80)), many, clouds, bundle, tmp_path / "fewer", stream_stacks=3)
     for each in fewer.resources("AWS::Kinesis::Stream"):
         assert each.stack == placed[each.properties["Name"]]
     assert all(len(template["Resources"]) < MAX_RESOURCES for template in cloud.templates.values())

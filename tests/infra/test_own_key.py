@@ -1,4 +1,7 @@
-"""A deployment that encrypts all it can with its own key works, and goes on when that is turned off and on again."""
+"""A deployment with its own key for more than buckets works, and so does what is delivered after it is off, and on.
+
+What was encrypted before it was turned off is not asked for: on AWS it is lost, and the local AWS keeps no key of it.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ def test_all_is_encrypted_and_what_is_delivered_arrives(encrypted: Deployed) -> 
     delivers(encrypted, 100)
 
 
-def test_it_is_turned_off_and_on_again_with_what_is_there(
+def test_what_is_delivered_after_it_was_turned_off_and_on_again_arrives(
     encrypted: Deployed, project: Project, bundle: Bundle, tmp_path: Path
 ) -> None:
     real = Bundle(bundle.code, layer_folder(CACHE), bundle.transforms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -59,9 +60,15 @@ def stand_in(shop: Path, name: str) -> None:
     (shop.parent / "bin" / name).chmod(0o755)
 
 
-def deploy(shop: Path, *options: str, dry_run: bool = False, contracts: str = "contracts") -> int:
+def deploy(
+    shop: Path,
+    *options: str,
+    dry_run: bool = False,
+    contracts: str = "contracts",
+    note: Callable[[str], None] = lambda line: None,
+) -> int:
     return account_deploying.deploy(
-        [shop / contracts], "prod", accept_data_loss=False, dry_run=dry_run, options=list(options)
+        [shop / contracts], "prod", accept_data_loss=False, dry_run=dry_run, options=list(options), note=note
     )
 
 
@@ -78,19 +85,29 @@ def test_the_cdk_cli_is_run_in_the_project_and_its_status_is_ours(
 
 
 @pytest.mark.parametrize("what", ["outdated", "lacking"])
-def test_stacks_that_read_from_one_that_is_made_anew_are_not_passed_over(
+def test_stacks_that_may_hold_old_values_are_not_passed_over_and_named(
     shop: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     stand_in(shop, "cdk")
-    monkeypatch.setattr(account_deploying, what, lambda _: {"shop-prod-ingestion"})
-    assert deploy(shop) == 0
-    assert json.loads((shop.parent / "said").read_text())["arguments"] == [
-        "deploy",
-        "--all",
-        "-c",
-        "env=prod",
-        "--force",
-    ]
+    monkeypatch.setattr(account_deploying, what, lambda _: {"shop-prod-ingestion": "reads from another"})
+    told: list[str] = []
+    assert deploy(shop, note=told.append) == 0
+    arguments = json.loads((shop.parent / "said").read_text())["arguments"]
+    assert arguments == ["deploy", "--all", "-c", "env=prod", "--force"]
+    assert "shop-prod-ingestion: deployed even if its template is the same: it reads from another" in told
+
+
+def test_nothing_is_forced_where_that_would_roll_a_stack_back_and_that_is_said(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(shop, "cdk")
+    monkeypatch.setattr(account_deploying, "outdated", lambda _: {"shop-prod-ingestion": "reads from another"})
+    monkeypatch.setattr(account_deploying, "paused", lambda _: {"shop-prod-serving": "UPDATE_FAILED"})
+    told: list[str] = []
+    assert deploy(shop, note=told.append) == 0
+    assert "--force" not in json.loads((shop.parent / "said").read_text())["arguments"]
+    (line,) = [each for each in told if each.startswith("shop-prod-ingestion: ")]
+    assert "shop-prod-serving is UPDATE_FAILED" in line
 
 
 def test_contracts_elsewhere_are_passed_on_and_a_dry_run_is_a_diff(shop: Path) -> None:

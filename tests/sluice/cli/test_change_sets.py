@@ -212,13 +212,26 @@ def test_a_stack_that_reads_from_one_that_was_made_anew_is_updated_though_its_te
 
     assert (deploys(), deploys()) == ([source.name, reader.name], [])
     before = held()
-    assert outdated(both) == lacking(both) == set()
+    assert outdated(both) == lacking(both) == {}
     cfn.delete_stack(StackName=source.name)
     cfn.get_waiter("stack_delete_complete").wait(StackName=source.name, WaiterConfig={"Delay": 1})
-    assert (outdated(both), lacking(both)) == (set(), {reader.name})
+    assert (set(outdated(both)), set(lacking(both))) == (set(), {reader.name})
     assert deploys() == [source.name]
-    assert (outdated(both), lacking(both)) == ({reader.name}, set())
+    assert (set(outdated(both)), set(lacking(both))) == ({reader.name}, set())
     assert deploys() == [reader.name]
     assert held() != before
     assert held() in {each["Name"] for each in local_aws.context.client("s3").list_buckets()["Buckets"]}
     assert deploys() == []
+
+    cfn.delete_stack(StackName=source.name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=source.name, WaiterConfig={"Delay": 1})
+    assert deploys() == [source.name]
+    local_aws.context.client("s3").create_bucket(Bucket=f"{reader.name}-mine")
+    taken = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": f"{reader.name}-mine"}}
+    right, before = both[1].template.read_text(), held()
+    with pytest.raises(CommandError, match="UPDATE_ROLLBACK_COMPLETE"):
+        reader.deploy(**both[1].body["Resources"], C=taken)
+    both[1].template.write_text(right)
+    assert held() == before  # its last update is later than that of what it reads from, and its values are the old ones
+    assert deploys() == [reader.name]
+    assert held() != before

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from sluice.cli import deploying
+from sluice.cli.change_sets import ResourceChange, StackChange
 from sluice.cli.cloud_assembly import DeclaredStack
-from sluice.cli.deploying import changed_tables
+from sluice.cli.deploying import Outcome, changed_tables, deploy
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder
 
@@ -27,3 +29,36 @@ def test_an_app_without_one_stack_that_has_the_data_is_named(tmp_path: Path, nam
         changed_tables(ProjectFolder(tmp_path), stacks, "dev")
     assert what in refused.value.what
     assert refused.value.file == str(tmp_path / "infra" / "app.py")
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_what_follows_from_what_was_deployed_is_shown_and_refused_as_the_first_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accepted: bool
+) -> None:
+    def change(name: str, *, lost: bool) -> StackChange:
+        resource = ResourceChange("Queue", "AWS::SQS::Queue", "Modify", lost)
+        return StackChange(
+            DeclaredStack(name, tmp_path / "t.json", "", {}, {}, ()), "c", new=False, resources=(resource,)
+        )
+
+    first, second = change("storage", lost=False), change("ingestion", lost=True)
+    executed, discarded, shown = [], [], []
+    for name in ("refuse_moved", "declared_stacks", "_drop", "start_refresh", "deployed", "needed_project"):
+        monkeypatch.setattr(deploying, name, lambda *_: None)
+    monkeypatch.setattr(deploying, "_difference", lambda *_: Outcome([first], []))
+    monkeypatch.setattr(deploying, "prepare", lambda _: [second])
+    monkeypatch.setattr(deploying, "execute", lambda change, _: executed.append(change.stack.name))
+    monkeypatch.setattr(deploying, "discard", lambda changes: discarded.extend(each.stack.name for each in changes))
+
+    def run() -> Outcome:
+        show = lambda outcome: shown.append([each.stack.name for each in outcome.stacks])  # noqa: E731
+        return deploy([], "dev", accept_data_loss=accepted, show=show, assembly=tmp_path)
+
+    if accepted:
+        assert [each.stack.name for each in run().stacks] == executed == ["storage", "ingestion"]
+    else:
+        with pytest.raises(CommandError, match=r"ingestion: Queue .* is deleted with what is in it") as refused:
+            run()
+        assert (executed, discarded) == (["storage"], ["ingestion"])
+        assert "nothing was deployed" not in refused.value.safe
+    assert shown == [["storage"], ["ingestion"]]
