@@ -14,7 +14,7 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.annotate import common_type
 from localaws.athena.errors import not_supported
-from localaws.athena.row_casts import alike, is_empty
+from localaws.athena.row_casts import alike
 from localaws.athena.typing import DType
 
 #: The functions, of those that sqlglot does not know, whose arguments get one type.
@@ -35,9 +35,7 @@ def check_rows(tree: exp.Expr) -> None:
     for node in tree.walk():
         for values in _groups(node):
             kinds = [each.type for each in values]
-            if any(map(types.has_rows, kinds)) and any(
-                _unknown(each.type) and not is_empty(_inner(each)) for each in values
-            ):
+            if any(map(types.has_rows, kinds)) and any(map(_unknown, kinds)):
                 raise not_supported("a row beside a value whose type cannot be derived", allowed="a cast of both")
 
 
@@ -95,7 +93,7 @@ def _made_alike(values: list[Any]) -> bool:
         return False
     changed = False
     for value, kind in zip(values, kinds, strict=True):
-        if kind.this == DType.NULL or alike(kind, target):
+        if kind.this == DType.NULL or alike(kind, target) or (types.has_null(target) and not types.has_rows(target)):
             continue
         changed = True
         inner = _inner(value)
@@ -109,9 +107,7 @@ def _made_alike(values: list[Any]) -> bool:
 
 def _of_nothing(kind: Any) -> bool:
     """Return whether a type is of arrays or maps of NULLs alone, which have the type of those beside them."""
-    if kind is None or kind.this not in (DType.ARRAY, DType.MAP):
-        return False
-    return any(each.this == DType.NULL or _of_nothing(each) for _, each in types.fields(kind))
+    return types.has_null(kind) and kind.this != DType.NULL
 
 
 def _unknown(kind: Any) -> bool:

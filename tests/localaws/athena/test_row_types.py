@@ -137,24 +137,43 @@ def test_a_row_is_cast_by_place(opened: QueryEngine, typed: tuple[Kind, Any], be
 
 
 @SLOW
-@given(TYPED, NAMES, NAMES, st.sampled_from(["UNION ALL", "VALUES", "ARRAY", "CASE"]))
-def test_rows_come_together_by_place(
-    opened: QueryEngine, typed: tuple[Kind, Any], before: Names, after: Names, where: str
+@given(
+    TYPED, NAMES, NAMES, st.sampled_from(["UNION ALL", "VALUES", "ARRAY", "CASE"]),
+    st.sampled_from(["", "ARRAY[]", "ARRAY[NULL]"]), st.permutations(range(3)),
+)  # fmt: skip
+def test_rows_come_together_by_place(  # noqa: PLR0913, PLR0917
+    opened: QueryEngine,
+    typed: tuple[Kind, Any],
+    before: Names,
+    after: Names,
+    where: str,
+    nothing: str,
+    order: list[int],
 ) -> None:
+    """Also beside an array of nothing, wherever it stands among them."""
     kind, value = typed
-    one, other = (f"CAST({kind.literal(value)} AS {kind.sql(names)})" for names in (before, after))
-    both = {
-        "UNION ALL": f"SELECT x FROM (SELECT {one} x UNION ALL SELECT {other})",
-        "VALUES": f"SELECT x FROM (VALUES (1, {one}), (2, {other})) t (n, x)",
-        "ARRAY": f"SELECT x FROM UNNEST(ARRAY[ARRAY[{one}], ARRAY[{other}]]) t (y) "
-        "CROSS JOIN UNNEST(transform(y, e -> ROW(e))) u (x)",
-        "CASE": f"SELECT CASE n WHEN 1 THEN {one} ELSE {other} END FROM (VALUES 1, 2) t (n)",
-    }[where]  # fmt: skip
-    found = opened.answer(both, "db")
+    given = [f"CAST({kind.literal(value)} AS {kind.sql(names)})" for names in (before, after)]
     names = before.beside(after)
     shown = "NULL" if value is None else kind.text(value, names)
-    assert texts(found) == f"{shown} ; {shown}"
-    assert types.trino_name(found.columns[0].type) == kind.sql(names)
+    wanted = [shown, shown]
+    if nothing:
+        held = kind.text(value, names)
+        given = [*(f"ARRAY[{each}]" for each in given), nothing]
+        wanted = [f"[{held}]", f"[{held}]", "[null]" if "NULL" in nothing else "[]"]
+        given, wanted = [given[place] for place in order], [wanted[place] for place in order]
+    rows = list(enumerate(given))
+    both = {
+        "UNION ALL": f"SELECT x FROM ({' UNION ALL '.join(f'SELECT {n} n, {each} x' for n, each in rows)}) ORDER BY n",
+        "VALUES": f"SELECT x FROM (VALUES {', '.join(f'({n}, {each})' for n, each in rows)}) t (n, x) ORDER BY n",
+        "ARRAY": f"SELECT x FROM UNNEST(ARRAY[{', '.join(f'ARRAY[{each}]' for each in given)}]) t (y) "
+        "CROSS JOIN UNNEST(transform(y, e -> ROW(e))) u (x)",
+        "CASE": f"SELECT CASE n {' '.join(f'WHEN {n} THEN {each}' for n, each in rows[1:])} ELSE {given[0]} END "
+        f"FROM (VALUES {', '.join(str(n) for n, _ in rows)}) t (n) ORDER BY n",
+    }[where]  # fmt: skip
+    found = opened.answer(both, "db")
+    assert texts(found) == " ; ".join(wanted)
+    expected = kind.sql(names)
+    assert types.trino_name(found.columns[0].type) == (f"array({expected})" if nothing else expected)
 
 
 @settings(max_examples=cases(200))
