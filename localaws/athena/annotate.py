@@ -107,6 +107,7 @@ def rules() -> dict[Any, Any]:
     own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, types.array_of(_VARCHAR))
     own[exp.Repeat] = lambda s, e: s._set_type(e, types.array_of(e.this.type))
     own[exp.ArrayExcept] = _same
+    own[exp.Flatten] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
     own[exp.ArrayIntersect] = lambda s, e: s._set_type(e, e.expressions[0].type)
     for kind in (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile):
         own[kind] = _returns(DType.BIGINT)
@@ -390,6 +391,8 @@ def _anonymous(self: Any, node: Any) -> None:
         kind = arguments[result] if len(arguments) > result else None
     elif name == "with_timezone" and len(arguments) == 2:
         kind = zoned(*node.expressions)
+    elif name == "map_concat":
+        kind = common(node.expressions)
     elif name in PLAIN:
         kind = RESULTS[PLAIN[name].gives].copy()
     elif name in NESTED:

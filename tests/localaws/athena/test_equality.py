@@ -76,7 +76,7 @@ def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple
         ("contains(ARRAY[nan()], nan()), contains(ARRAY[nan(), NULL], 1e0), contains(ARRAY[nan(), 1e0], 1e0)", "false|NULL|true"),
         ("nullif(nan(), nan()), nullif(1e0, 1e0), array_position(ARRAY[nan(), 1e0], nan()), array_position(ARRAY[nan(), 1e0], 1e0)", "NaN|NULL|0|2"),
         ("CASE nan() WHEN nan() THEN 1 ELSE 2 END, CASE x WHEN 1 THEN 'one' WHEN nan() THEN 'nan' END FROM (VALUES 1e0) t(x)", "2|one"),
-        ("ARRAY[1, NULL] NOT IN (ARRAY[1, 2]), ROW(1, CAST(NULL AS integer)) NOT IN (ROW(1, 2)), ARRAY[nan()] IN (ARRAY[nan()]), ARRAY[1] IN (ARRAY[2], ARRAY[1]), ARRAY[NULL] = ARRAY[1]", "NULL|NULL|false|true|NULL"),
+        ("ARRAY[1, NULL] NOT IN (ARRAY[1, 2]), ROW(1, CAST(NULL AS integer)) NOT IN (ROW(1, 2)), ARRAY[nan()] IN (ARRAY[nan()]), ARRAY[1] IN (ARRAY[2], ARRAY[1]), ARRAY[NULL] = ARRAY[1], ARRAY[ARRAY[NULL]] = ARRAY[ARRAY[1]], ARRAY[ARRAY[]] = ARRAY[ARRAY[1]]", "NULL|NULL|false|true|NULL|NULL|false"),
         ("(1, NULL) IN ((1, 2)), (1, 2) = (1, NULL), (1, 2) NOT IN ((1, NULL)), (1, NULL) NOT IN ((2, 3)), (nan(), 1) = (nan(), 1), (1, 'a') IN ((2, 'b'), (1, 'a'))", "NULL|NULL|NULL|true|false|true"),
         ("nan() = ANY (SELECT nan()), nan() <> ALL (SELECT nan()), nan() IN (SELECT nan()), 1e0 = ANY (SELECT 1e0), nan() = ANY (VALUES nan()), nan() = ANY (VALUES 1e0, NULL)", "false|true|false|true|false|NULL"),
         ("nan() < ALL (SELECT nan()), 1e0 < ALL (SELECT nan()), nan() > ALL (SELECT 1e0), 2e0 > ALL (SELECT 1e0), 1e0 <= ANY (VALUES 1e0, nan())", "false|false|false|true|true"),
