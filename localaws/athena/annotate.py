@@ -64,7 +64,7 @@ def rules() -> dict[Any, Any]:
         exp.Least: lambda s, e: s._set_type(e, common([e.this, *e.expressions])),
         exp.If: lambda s, e: s._set_type(e, common([e.args.get("true"), e.args.get("false")])),
         exp.Case: _case,
-        exp.Array: lambda s, e: s._set_type(e, types.array_of(common(e.expressions))),
+        exp.Array: lambda s, e: s._set_type(e, types.array_of(_element_of(e.expressions))),
         exp.ArrayAgg: lambda s, e: s._set_type(e, types.array_of(e.this.type)),
         exp.Bracket: _bracket,
         exp.Struct: lambda s, e: s._set_type(e, types.row_of([part.type for part in e.expressions])),
@@ -107,6 +107,7 @@ def rules() -> dict[Any, Any]:
     own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, types.array_of(_VARCHAR))
     own[exp.Repeat] = lambda s, e: s._set_type(e, types.array_of(e.this.type))
     own[exp.ArrayExcept] = _same
+    own[exp.Flatten] = lambda s, e: s._set_type(e, types.element_of(e.this.type))
     own[exp.ArrayIntersect] = lambda s, e: s._set_type(e, e.expressions[0].type)
     for kind in (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile):
         own[kind] = _returns(DType.BIGINT)
@@ -197,6 +198,13 @@ NAMED: dict[str, DType | int] = {
 def common(items: list[Any]) -> exp.DataType | None:
     """Return the type that values of all these types get in one column; None when it is not known."""
     return common_type([item.type for item in items if item is not None and not isinstance(item, exp.Null)])
+
+
+def _element_of(items: list[Any]) -> exp.DataType | None:
+    """Return the type of the elements of an array: that of NULL where there is nothing else."""
+    if all(item.type is not None and item.type.this == DType.NULL for item in items):
+        return exp.DataType(this=DType.NULL)
+    return common(items)
 
 
 def common_type(kinds: list[Any]) -> exp.DataType | None:
@@ -383,6 +391,8 @@ def _anonymous(self: Any, node: Any) -> None:
         kind = arguments[result] if len(arguments) > result else None
     elif name == "with_timezone" and len(arguments) == 2:
         kind = zoned(*node.expressions)
+    elif name == "map_concat":
+        kind = common(node.expressions)
     elif name in PLAIN:
         kind = RESULTS[PLAIN[name].gives].copy()
     elif name in NESTED:
@@ -428,18 +438,11 @@ def _truncated(self: Any, node: Any) -> None:
 def _map(self: Any, node: Any) -> None:
     """Give ``MAP()`` the type of a map of nothing, other maps that of their keys and values if these are known."""
     arrays = [part for part in (node.args.get("keys"), node.args.get("values")) if part is not None]
-    inner = [_element(part) for part in arrays]
+    inner = [types.element_of(part.type) for part in arrays]
     kind: Any = DType.MAP if all(isinstance(each, exp.Array) and not each.expressions for each in arrays) else None
-    if len(inner) == 2 and all(each is not None for each in inner):
+    if kind is None and len(inner) == 2 and all(each is not None for each in inner):
         kind = types.nested(DType.MAP, [each.copy() for each in inner])
     self._set_type(node, kind)
-
-
-def _element(array: Any) -> Any:
-    """Return the type of the elements of an array: that of NULL where there is nothing else."""
-    if isinstance(array, exp.Array) and array.expressions and all(isinstance(e, exp.Null) for e in array.expressions):
-        return exp.DataType(this=DType.NULL)
-    return types.element_of(array.type)
 
 
 def _first(self: Any, node: Any) -> None:

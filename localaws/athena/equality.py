@@ -27,9 +27,7 @@ def may_be_nan(value: Any) -> bool:
 
 
 def holds_others(value: Any) -> bool:
-    """Return whether a value is known to be an array, map or row of known types; note that of ``ARRAY[NULL]``."""
-    if isinstance(value, exp.Array) and value.expressions and all(isinstance(e, exp.Null) for e in value.expressions):
-        value.type = types.array_of(exp.DataType(this=DType.NULL))
+    """Return whether a value is known to be an array, map or row of known types."""
     return value.type is not None and value.type.this in NESTED and bool(value.type.expressions)
 
 

@@ -41,11 +41,6 @@ def alike(one: exp.DataType, other: exp.DataType) -> bool:
     return len(mine) == len(theirs) and all(alike(a, b) for (_, a), (_, b) in zip(mine, theirs, strict=True))
 
 
-def is_empty(value: exp.Expr) -> bool:
-    """Return whether a value is of brackets and NULLs alone, whose type nothing says."""
-    return all(isinstance(each, exp.Array | exp.Map | exp.Null) for each in value.walk())
-
-
 def is_written_out(value: exp.Expr) -> bool:
     """Return whether a value is of rows without names, brackets and literals alone: DuckDB casts these by place."""
     return all(_is_plain(each) for each in value.walk())
@@ -63,6 +58,8 @@ def _is_plain(node: exp.Expr) -> bool:
 
 def null_of(kind: exp.DataType) -> exp.Expr:
     """Return NULL of a type that DuckDB can spell or not: its rows without names it cannot."""
+    if kind.this == DType.NULL:
+        return exp.null()
     if spelled(kind) is not None:
         return cast(exp.null(), kind)
     if kind.this == DType.ARRAY:
@@ -78,9 +75,9 @@ def null_of(kind: exp.DataType) -> exp.Expr:
 
 
 def spelled(kind: exp.DataType) -> exp.DataType | None:
-    """Return the type as DuckDB writes it; None where there is a row without names in it."""
+    """Return the type as DuckDB writes it; None where there is a row without names, or a NULL, in it."""
     if not types.has_rows(kind):
-        return kind
+        return None if types.has_null(kind) else kind
     inner = [spelled(found) for _, found in types.fields(kind)]
     if any(each is None for each in inner):
         return None

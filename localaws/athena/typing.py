@@ -204,6 +204,13 @@ def has_rows(kind: exp.DataType | None) -> bool:
     return kind.this == DType.STRUCT or any(has_rows(each) for _, each in fields(kind))
 
 
+def has_null(kind: exp.DataType | None) -> bool:
+    """Return whether a type is that of NULL, or of arrays, maps or rows that have nothing else in a place."""
+    if kind is None or kind.this not in (DType.ARRAY, DType.MAP, DType.STRUCT):
+        return kind is not None and kind.this == DType.NULL
+    return any(has_null(each) for _, each in fields(kind))
+
+
 def parameters(kind: exp.DataType) -> list[int]:
     """Return the numbers in a type's brackets: ``decimal(12,2)`` gives ``[12, 2]``."""
     return [int(p.name) for p in kind.expressions if isinstance(p, exp.DataTypeParam)]

@@ -42,7 +42,12 @@ def cast(value: exp.Expr, kind: Any) -> exp.Expr:
 
 def _is_known(argument: exp.Expr) -> bool:
     kind = argument.type
-    return kind is not None and kind.this in (DType.ARRAY, DType.MAP) and bool(kind.expressions)
+    return (
+        kind is not None
+        and kind.this in (DType.ARRAY, DType.MAP)
+        and bool(kind.expressions)
+        and not types.has_null(kind)
+    )
 
 
 def _lateral(node: exp.Unnest) -> exp.Expr:

@@ -137,24 +137,76 @@ def test_a_row_is_cast_by_place(opened: QueryEngine, typed: tuple[Kind, Any], be
 
 
 @SLOW
-@given(TYPED, NAMES, NAMES, st.sampled_from(["UNION ALL", "VALUES", "ARRAY", "CASE"]))
-def test_rows_come_together_by_place(
-    opened: QueryEngine, typed: tuple[Kind, Any], before: Names, after: Names, where: str
+@given(
+    TYPED, NAMES, NAMES, st.sampled_from(["UNION ALL", "VALUES", "ARRAY", "CASE"]),
+    st.sampled_from(["", "ARRAY[]", "ARRAY[NULL]"]), st.permutations(range(3)),
+)  # fmt: skip
+def test_rows_come_together_by_place(  # noqa: PLR0913, PLR0917
+    opened: QueryEngine,
+    typed: tuple[Kind, Any],
+    before: Names,
+    after: Names,
+    where: str,
+    nothing: str,
+    order: list[int],
 ) -> None:
+    """Also beside an array of nothing, wherever it stands among them."""
     kind, value = typed
-    one, other = (f"CAST({kind.literal(value)} AS {kind.sql(names)})" for names in (before, after))
-    both = {
-        "UNION ALL": f"SELECT x FROM (SELECT {one} x UNION ALL SELECT {other})",
-        "VALUES": f"SELECT x FROM (VALUES (1, {one}), (2, {other})) t (n, x)",
-        "ARRAY": f"SELECT x FROM UNNEST(ARRAY[ARRAY[{one}], ARRAY[{other}]]) t (y) "
-        "CROSS JOIN UNNEST(transform(y, e -> ROW(e))) u (x)",
-        "CASE": f"SELECT CASE n WHEN 1 THEN {one} ELSE {other} END FROM (VALUES 1, 2) t (n)",
-    }[where]  # fmt: skip
-    found = opened.answer(both, "db")
+    given = [f"CAST({kind.literal(value)} AS {kind.sql(names)})" for names in (before, after)]
     names = before.beside(after)
     shown = "NULL" if value is None else kind.text(value, names)
-    assert texts(found) == f"{shown} ; {shown}"
-    assert types.trino_name(found.columns[0].type) == kind.sql(names)
+    wanted = [shown, shown]
+    if nothing:
+        held = kind.text(value, names)
+        given = [*(f"ARRAY[{each}]" for each in given), nothing]
+        wanted = [f"[{held}]", f"[{held}]", "[null]" if "NULL" in nothing else "[]"]
+        given, wanted = [given[place] for place in order], [wanted[place] for place in order]
+    rows = list(enumerate(given))
+    both = {
+        "UNION ALL": f"SELECT x FROM ({' UNION ALL '.join(f'SELECT {n} n, {each} x' for n, each in rows)}) ORDER BY n",
+        "VALUES": f"SELECT x FROM (VALUES {', '.join(f'({n}, {each})' for n, each in rows)}) t (n, x) ORDER BY n",
+        "ARRAY": f"SELECT x FROM UNNEST(ARRAY[{', '.join(f'ARRAY[{each}]' for each in given)}]) t (y) "
+        "CROSS JOIN UNNEST(transform(y, e -> ROW(e))) u (x)",
+        "CASE": f"SELECT CASE n {' '.join(f'WHEN {n} THEN {each}' for n, each in rows[1:])} ELSE {given[0]} END "
+        f"FROM (VALUES {', '.join(str(n) for n, _ in rows)}) t (n) ORDER BY n",
+    }[where]  # fmt: skip
+    found = opened.answer(both, "db")
+    assert texts(found) == " ; ".join(wanted)
+    expected = kind.sql(names)
+    assert types.trino_name(found.columns[0].type) == (f"array({expected})" if nothing else expected)
+
+
+#: Comparisons of a row with another, of maps whose keys these are, and functions that seek one of them.
+ASKED = (
+    *(f"{{one}} {operator} {{other}}" for operator in ("<", "<=", ">", ">=", "=", "<>")),
+    "{other} BETWEEN {one} AND {one}", "{one} BETWEEN {other} AND {one}", "{one} BETWEEN {one} AND {other}",
+    "element_at({map}, {other})", "TRY({map}[{other}])", "cardinality(array_remove(ARRAY[{one}], {other}))",
+    *(f"{{map}} {operator} {{beside}}" for operator in ("=", "<>", "IS DISTINCT FROM", "IS NOT DISTINCT FROM")),
+    "{map} IN ({beside})", "nullif({map}, {beside}) IS NULL", "contains(ARRAY[{map}], {beside})",
+    "CASE {map} WHEN {beside} THEN 1 END", "array_position(ARRAY[{map}], {beside})",
+    "cardinality(map_zip_with({map}, {beside}, (k, x, y) -> x || y))", "cardinality(map_concat({map}, {beside}))",
+    "contains(ARRAY[{one}], {other})", "array_position(ARRAY[{one}], {other})",
+    "ARRAY[{one}] || {other} = ARRAY[{one}, {other}]", "{other} || ARRAY[{one}] = ARRAY[{other}, {one}]",
+)  # fmt: skip
+
+
+@settings(SLOW, max_examples=cases(100))
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.permutations(["a", "b"]), st.sampled_from(ASKED),
+    st.sampled_from(["{}", "ARRAY[{}]", "ROW({}, 7)"]),
+)  # fmt: skip
+def test_rows_are_compared_and_sought_by_place(  # noqa: PLR0913, PLR0917
+    opened: QueryEngine, first: int, second: int, names: list[str], asked: str, within: str
+) -> None:
+    """Whichever names the fields of the other row have: the answer is that of a row without any."""
+
+    def answer(kind: str) -> str:
+        one = within.format("CAST(ROW(1, 2) AS ROW(a bigint, b bigint))")
+        other = within.format(f"CAST(ROW({first}, {second}) AS ROW({kind}))")
+        maps = {"map": f"MAP(ARRAY[{one}], ARRAY['v'])", "beside": f"MAP(ARRAY[{other}], ARRAY['v'])"}
+        return texts(opened.answer(f"SELECT {asked.format(one=one, other=other, **maps)}", "db"))
+
+    assert answer(", ".join(f"{name} int" for name in names)) == answer("int, int")
 
 
 @settings(max_examples=cases(200))
@@ -226,6 +278,9 @@ def test_what_is_of_another_shape_is_refused(opened: QueryEngine, sql: str) -> N
         ("* FROM UNNEST(ARRAY[1]) t (a, b)", "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 2 entries but 't' has 1 columns available"),
         ("* FROM (SELECT 1, 2) t (a)", "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 1 entries but 't' has 2 columns available"),
         ("* FROM (VALUES 1) t (a, b)", "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 2 entries but 't' has 1 columns available"),
+        ("reduce(ARRAY[1], CAST(ROW(1, 5) AS ROW(a int, b int)), (s, x) -> CAST(ROW(6, 2) AS ROW(b int, a int)), s -> s)", "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (array(integer), row(a integer, b integer), <function>, <function>) for function reduce. Expected: reduce(array(T), S, function(S,T,S), function(S,R)) T, S, R"),
+        ("flatten(ARRAY[ARRAY[ROW(1)]]), map_concat(MAP(ARRAY[1], ARRAY[ROW(1)]), MAP(ARRAY[2], ARRAY[ROW(2)]))", "[{field0=1}]|{1={field0=1}, 2={field0=2}}"),
+        ("CAST(ROW(1, 5) AS ROW(a int, b int)) < CAST(ROW(6, 2) AS ROW(b int, a int)), element_at(MAP(ARRAY[CAST(ROW(1, 5) AS ROW(a int, b int))], ARRAY['v']), CAST(ROW(1, 5) AS ROW(b int, a int))), array_remove(ARRAY[CAST(ROW(1, 5) AS ROW(a int, b int))], CAST(ROW(5, 1) AS ROW(b int, a int)))", "true|v|[{field0=1, field1=5}]"),
         ("CASE WHEN true THEN ROW(1) ELSE ROW(1, 2) END", "TYPE_MISMATCH: line 1:32: All results must be the same type or coercible to a common type. Cannot find common type between row(integer) and row(integer, integer)"),
     ],
 )  # fmt: skip

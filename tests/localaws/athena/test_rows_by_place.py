@@ -50,6 +50,28 @@ def test_rows_that_are_written_to_an_iceberg_table_are_taken_by_place(client: Cl
     ]
 
 
+def test_rows_beside_an_array_of_nothing_are_written_by_place(client: Client) -> None:
+    made(client, columns="id int, l array<struct<p:int,q:int>>")
+    client.rows(
+        "INSERT INTO t (id, l) SELECT 0, ARRAY[] UNION ALL SELECT 1, ARRAY[CAST(ROW(1, 5) AS ROW(a int, b int))] "
+        "UNION ALL SELECT 2, ARRAY[CAST(ROW(6, 2) AS ROW(b int, a int))]"
+    )
+    assert client.rows("SELECT * FROM t ORDER BY id") == [
+        ["0", "[]"],
+        ["1", "[{p=1, q=5}]"],
+        ["2", "[{p=6, q=2}]"],
+    ]
+
+
+def test_rows_that_are_deleted_come_before_another_by_place(client: Client) -> None:
+    made(client, columns="id int, r struct<a:int,b:int>")
+    client.rows("INSERT INTO t VALUES (1, ROW(1, 5)), (2, ROW(6, 2)), (3, ROW(3, 9))")
+    client.rows("DELETE FROM t WHERE r < CAST(ROW(2, 0) AS ROW(b int, a int))")
+    assert client.rows("SELECT id FROM t ORDER BY id") == [["2"], ["3"]]
+    client.rows("UPDATE t SET id = 9 WHERE CAST(ROW(4, 0) AS ROW(b int, a int)) >= r")
+    assert client.rows("SELECT id FROM t ORDER BY id") == [["2"], ["9"]]
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_rows_that_are_written_to_a_hive_table_are_taken_by_place(client: Client, form: str) -> None:
     client.rows(
