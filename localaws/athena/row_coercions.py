@@ -100,7 +100,7 @@ def _compared(node: Any) -> Iterator[list[Any]]:
 
 
 def _sought(node: Any) -> Iterator[Group]:
-    """Yield an array and what is sought in it or put to it, a map and what is sought among its keys, and maps side by side."""
+    """Yield arrays with what is sought in them or put to them, maps with what is sought among their keys, or maps."""
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     if isinstance(node, exp.ArrayRemove) or (
         isinstance(node, exp.ArrayContains | exp.ArrayPosition) and _has_keys(node.expression.type)

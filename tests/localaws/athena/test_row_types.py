@@ -141,7 +141,7 @@ def test_a_row_is_cast_by_place(opened: QueryEngine, typed: tuple[Kind, Any], be
     TYPED, NAMES, NAMES, st.sampled_from(["UNION ALL", "VALUES", "ARRAY", "CASE"]),
     st.sampled_from(["", "ARRAY[]", "ARRAY[NULL]"]), st.permutations(range(3)),
 )  # fmt: skip
-def test_rows_come_together_by_place(  # noqa: PLR0913, PLR0917
+def test_rows_come_together_by_place(
     opened: QueryEngine,
     typed: tuple[Kind, Any],
     before: Names,
@@ -195,7 +195,7 @@ ASKED = (
     st.integers(1, 3), st.integers(1, 3), st.permutations(["a", "b"]), st.sampled_from(ASKED),
     st.sampled_from(["{}", "ARRAY[{}]", "ROW({}, 7)"]),
 )  # fmt: skip
-def test_rows_are_compared_and_sought_by_place(  # noqa: PLR0913, PLR0917
+def test_rows_are_compared_and_sought_by_place(
     opened: QueryEngine, first: int, second: int, names: list[str], asked: str, within: str
 ) -> None:
     """Whichever names the fields of the other row have: the answer is that of a row without any."""
