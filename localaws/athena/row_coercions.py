@@ -100,7 +100,7 @@ def _compared(node: Any) -> Iterator[list[Any]]:
 
 
 def _sought(node: Any) -> Iterator[Group]:
-    """Yield an array and what is sought in it or put to it, a map and what is sought among its keys, and maps side by side."""
+    """Yield an array and what is sought in it or put to it, a map and what is sought in its keys, maps side by side."""
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     if isinstance(node, exp.ArrayRemove) or (
         isinstance(node, exp.ArrayContains | exp.ArrayPosition) and _has_keys(node.expression.type)
