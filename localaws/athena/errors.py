@@ -76,7 +76,11 @@ def _added(name: exp.Expr) -> bool:
     return bool(name.meta.get("end", 0) + 2 != column.this.meta.get("start"))
 
 
-def not_supported(what: str, *, allowed: str = "") -> QueryFailed:
-    """Return the failure for SQL that Athena may run, but the local engine cannot run or would answer wrongly."""
+def not_supported(what: str, *, allowed: str = "", user_error: bool = True) -> QueryFailed:
+    """Return the failure for SQL that Athena may run, but the local engine cannot run or would answer wrongly.
+
+    It is no error of the user's where nobody has thought of what it came to: see `UNFORESEEN`.
+    """
     instead = f"; allowed: {allowed}" if allowed else ""
-    return QueryFailed("NOT_SUPPORTED", f"{what} is not supported by the local Athena yet{instead}; nothing was run")
+    told = f"{what} is not supported by the local Athena yet{instead}; nothing was run"
+    return QueryFailed("NOT_SUPPORTED", told, user_error=user_error)

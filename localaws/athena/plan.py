@@ -121,7 +121,8 @@ def plan(
         return planned(query, database, columns_of, view_of, set() if checked is None else checked)
     except UNFORESEEN as error:
         log.exception("a query could not be planned: %s", query if isinstance(query, str) else query.sql)
-        raise not_supported(f"this query, whose planning ended in {type(error).__name__} ({error}),") from error
+        what = f"this query, whose planning ended in {type(error).__name__} ({error}),"
+        raise not_supported(what, user_error=False) from error
 
 
 def planned(

@@ -91,7 +91,7 @@ def _turned(node: exp.Expr) -> exp.Expr:
     except UNFORESEEN as error:
         log.exception("%s could not be rewritten", type(node).__name__)
         what = f"the expression {node.sql('athena')[:200]} ({type(error).__name__}: {error})"
-        raise not_supported(what) from error
+        raise not_supported(what, user_error=False) from error
 
 
 def _turn(node: exp.Expr) -> exp.Expr:

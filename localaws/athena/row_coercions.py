@@ -46,6 +46,7 @@ def coerce_rows(tree: exp.Expr) -> bool:
             if _made_alike(group):
                 found = True
                 if isinstance(node, exp.Nullif):  # which returns its first value, as it is
+                    assert kind is not None  # it was annotated
                     whole = exp.Cast(this=exp.null(), to=kind.copy())
                     node.replace(whole)
                     whole.set("this", node)

@@ -57,9 +57,11 @@ def check_relations(tree: exp.Expr) -> None:
 
 
 def check_conditions(tree: exp.Expr) -> None:
-    """Raise TYPE_MISMATCH for a condition that is no boolean."""
+    """Raise TYPE_MISMATCH for a condition that is no boolean, and for queries of unequal width, stars spelled out."""
     for node in tree.walk():
-        if isinstance(node, exp.Where) and isinstance(node.parent, exp.Filter):
+        if isinstance(node, exp.SetOperation):
+            _check_columns(node)
+        elif isinstance(node, exp.Where) and isinstance(node.parent, exp.Filter):
             _boolean(node.this, "Filter expression must evaluate to a boolean (actual: {})")
         elif isinstance(node, exp.Where | exp.Having):
             _boolean(node.this, f"{type(node).__name__.upper()} clause must evaluate to a boolean: actual type {{}}")

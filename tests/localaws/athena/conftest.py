@@ -17,3 +17,18 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryEngine]:
     found = QueryEngine(context, account="123456789012", region="us-east-1")
     yield found
     found.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_unforeseen(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test whose refusals are no refusals, but errors of Python's that were told as such."""
+    yield
+    if request.node.get_closest_marker("unforeseen") is not None:
+        return
+    found = [
+        record.getMessage()
+        for phase in ("setup", "call")
+        for record in caplog.get_records(phase)
+        if any(told in str(record.msg) for told in ("could not be planned", "could not be rewritten"))
+    ]
+    assert not found, found[:3]

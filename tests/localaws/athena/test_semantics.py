@@ -70,6 +70,12 @@ REFUSED = [
 ELSEWHERE = [
     ("SELECT 1 UNION SELECT 1, 2", "TYPE_MISMATCH", "UNION query has different number of fields: 1, 2"),
     ("SELECT 1, 2 EXCEPT SELECT 1", "TYPE_MISMATCH", "EXCEPT query has different number of fields: 2, 1"),
+    ("SELECT x FROM (SELECT 1 x UNION SELECT 1, 2)", "TYPE_MISMATCH", "UNION query has different number of fields: "),
+    (
+        "SELECT x FROM (SELECT 1 x UNION ALL SELECT * FROM (VALUES (1, 2)) t(a, b))",
+        "TYPE_MISMATCH",
+        "UNION query has different number of fields: 1, 2",
+    ),
     ("SELECT 1, 1 UNION SELECT 1, 'a'", "TYPE_MISMATCH", "column 2 in UNION query has incompatible types: integer, v"),
     ("SELECT {'a': 1}", "SYNTAX_ERROR", "mismatched input '{'. Expecting: "),
     (
