@@ -12,7 +12,7 @@ from sqlglot import exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.tokenizer_core import Token, TokenType
 
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, place
 
 #: The key under which an alias notes how many columns it names, and where it stands in the statement.
 NAMED: Final = "athena_columns"
@@ -102,7 +102,7 @@ def _place(alias: exp.TableAlias, sql: str, words: list[Token]) -> str:
         return "line 1:1"
     if not isinstance(alias.parent, exp.CTE):
         start = _beginning(words[: bisect_left(words, start, key=lambda token: token.end)])
-    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"
+    return place(sql, start)
 
 
 def _beginning(before: list[Token]) -> int:

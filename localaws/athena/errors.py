@@ -26,10 +26,13 @@ class QueryFailed(Exception):
         code, _, message = str(self).partition(": ")
         if self.start is None or not message.startswith("line 1:1: "):
             return self
-        line, column = sql.count("\n", 0, self.start) + 1, self.start - sql.rfind("\n", 0, self.start)
-        return QueryFailed(
-            code, f"line {line}:{column}: {message.removeprefix('line 1:1: ')}", user_error=self.user_error
-        )
+        told = f"{place(sql, self.start)}: {message.removeprefix('line 1:1: ')}"
+        return QueryFailed(code, told, user_error=self.user_error)
+
+
+def place(sql: str, start: int) -> str:
+    """Return ``line 1:8`` for a place in a statement, counted in characters from zero."""
+    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"
 
 
 #: Errors of Python's that a statement comes to which nobody has thought of.

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from localaws.athena.errors import QueryFailed, not_supported
+from localaws.athena.errors import QueryFailed, not_supported, place
 from localaws.athena.foreign_words import refuse_words, refused
 from localaws.athena.signatures import CALL
 from localaws.athena.written import WORDS
@@ -110,15 +110,15 @@ def _refuse_type(node: exp.DataType, sql: str) -> None:
     if words is None:
         return
     shown = "".join(words)
-    place = _place(sql, node.meta.get("start", 0))
+    at = place(sql, node.meta.get("start", 0))
     literal = isinstance(node.parent, exp.Cast) and CALL not in node.parent.meta
     if literal and len(words) > 1 and "(" not in words:
         raise refused(f"{' '.join(words)} before a text")
     if words[0] not in _TYPES:
         kind = "TYPE_NOT_FOUND" if literal else "TYPE_MISMATCH"
-        raise QueryFailed(kind, f"{place}: Unknown type: {shown}")
+        raise QueryFailed(kind, f"{at}: Unknown type: {shown}")
     if "LOCAL" in words or (words[0] not in ("ARRAY", "MAP", "ROW") and ("[" in words or "MAX" in words)):
-        raise QueryFailed("SYNTAX_ERROR", f"{place}: {' '.join(words)} is no type of Athena's")
+        raise QueryFailed("SYNTAX_ERROR", f"{at}: {' '.join(words)} is no type of Athena's")
 
 
 def _refuse_value(node: exp.Expr) -> None:
@@ -156,7 +156,3 @@ def _is_athenas(sample: exp.TableSample) -> bool:
     """Return whether this is ``TABLESAMPLE BERNOULLI (n)`` or ``SYSTEM (n)``, which Athena has."""
     plain = isinstance(sample.args.get("percent"), exp.Literal) and not sample.args.get("seed")
     return plain and str(sample.args.get("method") or "").upper() in {"BERNOULLI", "SYSTEM"}
-
-
-def _place(sql: str, start: int) -> str:
-    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"

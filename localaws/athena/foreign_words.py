@@ -7,7 +7,7 @@ from typing import Final
 from sqlglot.dialects.trino import Trino
 from sqlglot.tokenizer_core import Token, TokenType
 
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, place
 
 #: The signs of Athena's grammar.
 _SIGNS: Final = frozenset(
@@ -58,10 +58,10 @@ def refuse_words(sql: str) -> None:
         elif token.token_type == TokenType.R_PAREN and opened:
             closed = opened.pop()
         if token.token_type == TokenType.OFFSET and _limited(tokens[:index]):
-            line, column = sql.count("\n", 0, token.start) + 1, token.start - sql.rfind("\n", 0, token.start)
             raise QueryFailed(
                 "SYNTAX_ERROR",
-                f"line {line}:{column}: mismatched input '{token.text}'. Expecting: <EOF> (OFFSET stands before LIMIT)",
+                f"{place(sql, token.start)}: mismatched input '{token.text}'. "
+                "Expecting: <EOF> (OFFSET stands before LIMIT)",
             )
         if before is not None:
             _refuse_beside(before, token, behind)
@@ -83,8 +83,7 @@ def _refuse_word(token: Token, sql: str) -> None:
     if token.token_type == TokenType.HEX_STRING and sql[token.start : token.start + 2].lower() == "0x":
         raise refused(f"the number 0x{token.text}")
     if token.token_type == TokenType.L_BRACE:
-        line, column = sql.count("\n", 0, token.start) + 1, token.start - sql.rfind("\n", 0, token.start)
-        raise QueryFailed("SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{{'. Expecting: <expression>")
+        raise QueryFailed("SYNTAX_ERROR", f"{place(sql, token.start)}: mismatched input '{{'. Expecting: <expression>")
     if token.token_type == TokenType.DCOLON:
         raise refused(":: for a cast")
     # A quoted text may hold anything.

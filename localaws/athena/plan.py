@@ -18,7 +18,7 @@ from sqlglot.schema import MappingSchema
 from localaws.athena import annotate
 from localaws.athena.bounded import bounded
 from localaws.athena.column_aliases import NAMED, check_aliases, check_width, is_star, note_aliases, spread_rows
-from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported, start_of
+from localaws.athena.errors import UNFORESEEN, QueryFailed, not_supported, place, start_of
 from localaws.athena.foreign import refuse_foreign
 from localaws.athena.fresh import MARK
 from localaws.athena.mixtures import check_mixtures
@@ -254,7 +254,7 @@ def position(node: exp.Expr, sql: str) -> str:
     start = start_of(node)
     if start is None:
         return "line 1:1"
-    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"
+    return place(sql, start)
 
 
 def _prepare(tree: exp.Query) -> dict[str, str]:

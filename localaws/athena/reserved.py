@@ -11,7 +11,7 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, place
 
 _DEFINING: Final = """
 ALL ALTER AND ARRAY AS AUTHORIZATION BETWEEN BIGINT BINARY BOOLEAN BOTH BY CASE CASHE CAST CHAR COLUMN CONF CONSTRAINT
@@ -60,8 +60,7 @@ def refuse_reserved(tree: exp.Expr, tokens: list[Token], sql: str) -> None:
 
 
 def _refused(word: str, start: int, sql: str) -> QueryFailed:
-    line, column = sql.count("\n", 0, start) + 1, start - sql.rfind("\n", 0, start)
-    return QueryFailed("SYNTAX_ERROR", f"line {line}:{column}: mismatched input '{word}'. Expecting: <identifier>")
+    return QueryFailed("SYNTAX_ERROR", f"{place(sql, start)}: mismatched input '{word}'. Expecting: <identifier>")
 
 
 def _is_value(name: exp.Identifier) -> bool:

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.parsers.athena import AthenaTrinoParser
 from sqlglot.tokenizer_core import TokenType
 
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, place
 
 #: The key under which a type that was written has its words, and a join that was, that it was.
 WORDS: Final = "athena_words"
@@ -58,7 +58,7 @@ class WrittenParser(AthenaTrinoParser):
         if not self._match(TokenType.FROM):
             self.raise_error("Expecting: 'FROM'")
         if name not in _FIELDS:
-            raise QueryFailed("SYNTAX_ERROR", f"{_place(self.sql, field.start)}: Invalid EXTRACT field: {field.text}")
+            raise QueryFailed("SYNTAX_ERROR", f"{place(self.sql, field.start)}: Invalid EXTRACT field: {field.text}")
         found: exp.Extract = self.expression(exp.Extract(this=exp.var(name), expression=self._parse_bitwise()))
         return found
 
@@ -82,7 +82,7 @@ class WrittenParser(AthenaTrinoParser):
             units.append(self._unit())
         if not all(units):
             self.raise_error("Expecting: 'YEAR', 'MONTH', 'DAY', 'HOUR', 'MINUTE', 'SECOND'")
-        value, unit = _read(text.text, units, minus=minus, place=_place(self.sql, first.start))
+        value, unit = _read(text.text, units, minus=minus, place=place(self.sql, first.start))
         found: exp.Interval = self.expression(exp.Interval(this=exp.Literal.string(value), unit=exp.var(unit)))
         return found
 
@@ -116,7 +116,3 @@ def _read(text: str, units: list[str], *, minus: bool, place: str) -> tuple[str,
     if order is _MONTHS:
         return f"{sign}{whole}", "MONTH"
     return f"{sign}{whole // 1000}.{whole % 1000:03}", "SECOND"
-
-
-def _place(sql: str, start: int) -> str:
-    return f"line {sql.count(chr(10), 0, start) + 1}:{start - sql.rfind(chr(10), 0, start)}"

@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from localaws.athena import reserved
-from localaws.athena.errors import QueryFailed
+from localaws.athena.errors import QueryFailed, place
 from localaws.athena.statements.kinds import Name
 
 T = TypeVar("T")
@@ -84,17 +84,13 @@ class Words:
         wanted = f". Expecting: {expecting}" if expecting else ""
         if token is None:
             last = self._tokens[-1].end + 1 if self._tokens else 0
-            raise QueryFailed("SYNTAX_ERROR", f"{self._place(last)}: mismatched input '<EOF>'{wanted}")
+            raise QueryFailed("SYNTAX_ERROR", f"{place(self.sql, last)}: mismatched input '<EOF>'{wanted}")
         written = self.sql[token.start : token.end + 1]
-        raise QueryFailed("SYNTAX_ERROR", f"{self._place(token.start)}: mismatched input '{written[:80]}'{wanted}")
+        raise QueryFailed("SYNTAX_ERROR", f"{place(self.sql, token.start)}: mismatched input '{written[:80]}'{wanted}")
 
     def position(self) -> str:
         """Return ``line 1:8`` of the next word."""
-        return self._place(self.here.start if self.here else len(self.sql))
-
-    def _place(self, offset: int) -> str:
-        before = self.sql[:offset]
-        return f"line {before.count(chr(10)) + 1}:{offset - before.rfind(chr(10))}"
+        return place(self.sql, self.here.start if self.here else len(self.sql))
 
     def looks(self, *words: str) -> bool:
         """Return whether the next words are these, in any case."""
