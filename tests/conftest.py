@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from sluice.transforms import child
+from tests.collected import COLLECTED, Collected, is_proof_or_law
+from tests.forking import MODULES, UNFORKED, Forked, Server
 from tests.laws import ALL, cases, is_law
 from tests.scheduling import scheduler
 
@@ -35,15 +40,39 @@ def is_slow_by_place(file: Path) -> bool:
     return file.is_relative_to(_ROOT / SLOW_FOLDER)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked() -> Iterator[None]:
+    """Processes that compile transforms are forked from one of this worker, not begun anew (tests/forking.py)."""
+    begun: list[Server] = []
+    own = child._begun
+
+    def fork(module: str, folder: Path | None) -> Any:
+        if not begun:
+            begun.append(Server())
+        (server,) = begun
+        known = module in MODULES and server.path == os.environ.get("PYTHONPATH") and UNFORKED not in os.environ
+        return Forked(server, module, folder) if known else own(module, folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "_begun", fork)
+        yield
+    for server in begun:
+        server.close()
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return scheduler(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected by
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what Hypothesis finds the cases for: `make proof` tries it on all; and what is slow by its place."""
     for item in items:
         if is_law(item):
             item.add_marker("law")
         if is_slow_by_place(item.path):
             item.add_marker("slow")
+    config.stash[COLLECTED] = Collected(
+        frozenset(item.path for item in items),
+        frozenset(item.nodeid.partition("[")[0] for item in items if is_proof_or_law(item)),
+    )

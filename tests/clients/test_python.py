@@ -11,7 +11,7 @@ from tests.clients.environments import FOLDER, outcomes
 
 pytestmark = pytest.mark.slow
 #: What takes a minute each, and is the least direct of them.
-NIGHTLY = ("ibis_tables", "iceberg_readers")
+NIGHTLY = ("ibis_tables", "iceberg_readers", "wrangler")
 PROGRAMS = sorted((FOLDER / "python").glob("*.py"))
 
 

@@ -69,7 +69,7 @@ def test_a_how_to_page_goes_on_from_the_tutorial_in_a_new_terminal(page: Path, t
         assert run_page(page, shell).total()
 
 
-@pytest.mark.parametrize("page", OTHERS, ids=name)
+@pytest.mark.parametrize("page", [*some(OTHERS, 3)], ids=name)
 def test_a_page_does_what_it_says(page: Path, binaries: Path, tmp_path: Path) -> None:
     with Shell(binaries, tmp_path, tmp_path) as shell:
         if name(page) not in FROM_NOTHING:

@@ -81,39 +81,55 @@ def good(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout + done.stderr
 
 
+DEPLOY = ("deploy", "--require-approval", "never")
+
+
+def stacks(app: App) -> list[str]:
+    return [each["StackName"] for each in app.client("cloudformation").describe_stacks()["Stacks"]]
+
+
 def test_a_foreign_app_is_bootstrapped_deployed_changed_and_destroyed(app: App) -> None:
     assert "bootstrapped" in good(app.cdk("bootstrap"))
-    assert "(no changes)" in good(app.cdk("bootstrap"))
     stack = app.client("cloudformation").describe_stacks(StackName="CDKToolkit")["Stacks"][0]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
 
-    deploy = ("deploy", "--require-approval", "never")
-    good(app.cdk(*deploy, "--outputs-file", "outputs.json"))
+    good(app.cdk(*DEPLOY, "--outputs-file", "outputs.json"))
     assert json.loads((app.folder / "outputs.json").read_text())["worker"] == app.outputs()
     assert app.works("one") == "hello one"
 
     said = app.cdk("diff", "--fail", GREETING="good day")
     assert said.returncode == 1
     assert "good day" in said.stdout + said.stderr
-    good(app.cdk(*deploy, GREETING="good day"))
-    assert app.works("two") == "good day two"
     handler = app.folder / "function" / "index.py"
     handler.write_text(handler.read_text().replace("{record['body']}", "{record['body']}!"))
-    good(app.cdk(*deploy, GREETING="good day", PROTECTED="1"))
-    assert app.works("three") == "good day three!"
-    assert "(no changes)" in good(app.cdk(*deploy, GREETING="good day", PROTECTED="1"))
+    good(app.cdk(*DEPLOY, GREETING="good day"))
+    assert app.works("two") == "good day two!"
 
     bucket = app.outputs()["BucketName"]
+    good(app.cdk("destroy", "--force"))
+    assert stacks(app) == ["CDKToolkit"]
+    kept = app.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert [each["Key"] for each in kept] == ["one", "two"], "what is retained stays, with what is in it"
+
+
+@pytest.mark.proof
+def test_what_stayed_as_it_was_is_no_change_and_what_is_protected_is_not_destroyed(app: App) -> None:
+    good(app.cdk("bootstrap"))
+    assert "(no changes)" in good(app.cdk("bootstrap"))
+    good(app.cdk(*DEPLOY))
+    good(app.cdk(*DEPLOY, GREETING="good day"))
+    assert app.works("three").startswith("good day three")
+    good(app.cdk(*DEPLOY, GREETING="good day", PROTECTED="1"))
+    assert app.works("four").startswith("good day four")
+    assert "(no changes)" in good(app.cdk(*DEPLOY, GREETING="good day", PROTECTED="1"))
     refused = app.cdk("destroy", "--force")
     assert refused.returncode != 0
     assert "TerminationProtection" in refused.stdout + refused.stderr
-    good(app.cdk(*deploy, GREETING="good day"))
+    good(app.cdk(*DEPLOY, GREETING="good day"))
     good(app.cdk("destroy", "--force"))
-    assert [s["StackName"] for s in app.client("cloudformation").describe_stacks()["Stacks"]] == ["CDKToolkit"]
-    kept = app.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
-    assert [each["Key"] for each in kept] == ["one", "three", "two"], "what is retained stays, with what is in it"
-    good(app.cdk(*deploy))
-    assert app.works("four") == "hello four!"
+    assert "worker" not in stacks(app)
+    good(app.cdk(*DEPLOY))
+    assert app.works("five").startswith("hello five")
 
 
 @pytest.mark.proof
@@ -136,25 +152,25 @@ def test_a_stack_that_cannot_be_deployed_says_why_and_can_be_repeated(app: App) 
 @pytest.mark.proof
 def test_a_first_deployment_that_was_rolled_back_is_repeated(app: App) -> None:
     """The CLI protects a stack before it is made: one that is to be protected, and failed, is let go by hand first."""
-    source, deploy = app.folder / "app.py", ("deploy", "--require-approval", "never")
+    source = app.folder / "app.py"
     sound = source.read_text()
     renamed = sound.replace('Stack(app, "worker"', 'Stack(app, "again"')
     source.write_text(renamed.replace("app.synth()", _FAILING))
     cfn = app.client("cloudformation")
     try:
         for protected in ("", "1"):
-            assert app.cdk(*deploy, PROTECTED=protected).returncode == 1
+            assert app.cdk(*DEPLOY, PROTECTED=protected).returncode == 1
             (stack,) = cfn.describe_stacks(StackName="again")["Stacks"]
             assert (stack["StackStatus"], stack["EnableTerminationProtection"]) == (
                 "ROLLBACK_COMPLETE",
                 bool(protected),
             )
         source.write_text(renamed)
-        refused = app.cdk(*deploy, PROTECTED="1")
+        refused = app.cdk(*DEPLOY, PROTECTED="1")
         assert refused.returncode == 1
         assert "cannot be deleted while TerminationProtection is enabled" in refused.stdout + refused.stderr
         cfn.update_termination_protection(StackName="again", EnableTerminationProtection=False)
-        good(app.cdk(*deploy))
+        good(app.cdk(*DEPLOY))
         good(app.cdk("destroy", "--force"))
     finally:
         source.write_text(sound)

@@ -18,6 +18,7 @@ import pytest
 
 from sluice.cli import assembly, local
 from tests.end_to_end.running import ROOT, SLUICE, aws, exported, free_port, run, sluice
+from tests.laws import some
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -299,7 +300,7 @@ def test_up_in_the_foreground_ends_cleanly_when_interrupted(tmp_path: Path) -> N
     assert run(SLUICE, "down", "--data", tmp_path / "aws").stdout.startswith("nothing was running from ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", some([signal.SIGKILL, signal.SIGTERM], 2))
 def test_whatever_ends_up_ends_the_local_aws(tmp_path: Path, number: signal.Signals) -> None:
     port = free_port()
     up = subprocess.Popen(

@@ -174,6 +174,7 @@ def rows(own: Own, running: dict[str, str], sql: str) -> list[dict[str, object]]
     return found
 
 
+@pytest.mark.proof
 def test_what_is_declared_now_is_deployed_in_place_and_rows_are_kept(
     own: Own, running: dict[str, str], delivered: dict[str, str], restored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +238,7 @@ def test_the_tests_of_a_new_project_pass(own: Own) -> None:
     assert re.search(r"4 passed", own.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider"))
 
 
+@pytest.mark.proof
 def test_a_project_upgrades_by_upgrading_the_package(own: Own, tmp_path: Path) -> None:
     packed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in packed.splitlines():

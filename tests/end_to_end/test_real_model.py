@@ -20,7 +20,7 @@ from tests.end_to_end.spark_path import recompute, with_inputs
 from tests.end_to_end.test_real_retail import athena
 from tests.real_data import real_data
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_data]
+pytestmark = [pytest.mark.slow, pytest.mark.real_data, pytest.mark.proof]
 
 HERE = Path(__file__).parent
 DERIVED = sorted(
@@ -196,13 +196,11 @@ def glue_makes_the_same(shop: Deployment, before: Snapshots, tables: set[str], s
 
 
 @pytest.mark.spark
-@pytest.mark.proof
 def test_glue_makes_the_same_facts(shop: Deployment, published: Snapshots, script: duckdb.DuckDBPyConnection) -> None:
     glue_makes_the_same(shop, published, {"gold.fact_order_line"}, script)
 
 
 @pytest.mark.spark
-@pytest.mark.proof
 def test_glue_makes_the_same_of_every_table(
     shop: Deployment, published: Snapshots, script: duckdb.DuckDBPyConnection
 ) -> None:

@@ -15,7 +15,7 @@ from tests.end_to_end.streaming import bring, content, counted, records_in, tabl
 from tests.real_data import real_data
 from tests.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.real_data]
+pytestmark = [pytest.mark.slow, pytest.mark.real_data, pytest.mark.proof]
 
 CLICKS, EVENTS = 165_474, 3_448
 Change = dict[str, Any]

@@ -79,6 +79,7 @@ def _all_are_in_once(deployed: Deployment, sent: dict[str, Placed]) -> None:
     assert bad == Counter(name for name in sent if name.endswith("0"))
 
 
+@pytest.mark.proof
 def test_four_lanes_in_a_shard_lose_and_double_nothing_and_are_waited_for(deployed: Deployment) -> None:
     before = records_in(deployed, STREAM)
     names = [f"lane-{number}" for number in range(3_000)]

@@ -107,6 +107,7 @@ def test_bytes_whose_first_version_was_retracted_come_in_though_a_duplicate_lies
     assert counts(deployed, "undo-thrice.csv") == [1, 0]
 
 
+@pytest.mark.proof
 def test_a_rolled_back_table_is_held_until_its_input_changes(deployed: Deployment) -> None:
     bring(deployed, "undo-first.csv", parcel("R1"))
     before, to = parcels(deployed), str(deployed.table(SILVER).current_snapshot().snapshot_id)
@@ -139,6 +140,7 @@ def quick(deployed: Deployment) -> Iterator[None]:
     sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
 
 
+@pytest.mark.proof
 def test_a_retraction_ends_the_same_wherever_the_committer_is_killed(deployed: Deployment, quick: None) -> None:
     armed: list[Point] = []
 

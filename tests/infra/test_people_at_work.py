@@ -259,7 +259,7 @@ def test_an_operator_watches_refreshes_pauses_and_tries_again(peopled: Deployed)
     all_used(operator)
 
 
-def test_a_share_of_the_statements_of_functions_is_missed_when_it_is_taken_away(peopled: Deployed) -> None:
+def test_a_statement_of_functions_is_missed_when_it_is_taken_away(peopled: Deployed) -> None:
     names = ("IngestFile", "CommitTable", "PlanRefresh", "RunTransform", "Refresh")
     iam, since = peopled.admin("iam"), len(enforcement.decisions())
     delivers_a_file(peopled, Watch.of("nobody"))
@@ -269,7 +269,7 @@ def test_a_share_of_the_statements_of_functions_is_missed_when_it_is_taken_away(
         statements = held_by(iam, role_in(peopled, name))
         needed += [each for each in statements if hung_on(each, statements, made)]
     assert len(needed) > 20
-    for statement in random.sample(needed, 3):
+    for statement in random.sample(needed, 1):
         sys.stdout.write(f"without {statement}\n")
         prove(peopled, statement, delivers_a_file)
         done_at_last(peopled, statement.role, delivers_a_file)

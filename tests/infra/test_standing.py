@@ -92,6 +92,7 @@ def test_it_synthesizes_as_a_new_process_does_and_ends_with_its_owner(
     until(lambda: not place.exists(), "it ends with its owner", 20)
 
 
+@pytest.mark.proof
 def test_where_no_socket_can_be_a_process_of_its_own_synthesizes(shop: Path, tmp_path: Path) -> None:
     deep = tmp_path / ("x" * 120)
     deep.mkdir()

@@ -27,11 +27,7 @@ def ran(code: str, tmp_path: Path) -> str:
     return done.stdout
 
 
-def test_what_no_one_asked_for_is_not_imported(tmp_path: Path) -> None:
-    ran(_STARTED, tmp_path)
-
-
-def test_what_was_spared_is_motos_own_as_soon_as_it_is_needed(tmp_path: Path) -> None:
+def test_what_no_one_asked_for_is_not_imported_and_is_motos_own_as_soon_as_it_is_needed(tmp_path: Path) -> None:
     said = ran(
         _STARTED
         + """

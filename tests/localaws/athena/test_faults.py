@@ -23,7 +23,7 @@ from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_g
 from tests.localaws.athena.server import running
 
 #: Each so-many-th call fails whenever tests run, from one by chance, which is printed; every call in `make proof`.
-STEPS = pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.proof)])
+STEPS = pytest.mark.parametrize("step", [36, pytest.param(1, marks=pytest.mark.proof)])
 ROWS = "SELECT id, v FROM t ORDER BY id, v"
 
 

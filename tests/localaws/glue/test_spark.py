@@ -66,6 +66,7 @@ def catalog(ctx: Context) -> Catalog:
 
 
 @pytest.mark.spark
+@pytest.mark.proof
 def test_spark_and_pyiceberg_read_each_others_tables(ctx: Context, catalog: Catalog) -> None:
     theirs = catalog.load_table("shop.theirs").scan().to_arrow()
     made = job(ctx, SESSION + BOTH_WAYS, DefaultArguments=ICEBERG)

@@ -126,6 +126,16 @@ class Behaviour(OnAnEngine):
         assert len(found) == 6
         assert set(map(repr, rows)) < set(map(repr, found))
 
+    def test_the_plan_tells_what_the_run_does(self, shop: SmallShop) -> None:
+        shop.deliver("orders", [order(3, state="sent", updated_at=LATER)])
+        (planned,) = (step for step in explain(shop.project, shop.load, Memory()) if step.table == "silver.orders")
+        run = self.run(shop, "silver.orders")
+        assert planned.strategy == f"{'incremental' if run.incremental else 'full'}: {run.reason}"
+
+
+class MoreBehaviour(OnAnEngine):
+    """The other cases, which only `make proof` tries on Spark."""
+
     def test_a_rolled_back_table_is_held_until_an_input_changes_and_goes_on_from_there(self, shop: SmallShop) -> None:
         rows, first = shop.rows("gold.order_days"), shop.load("gold.order_days").current_snapshot()
         assert first is not None
@@ -143,12 +153,6 @@ class Behaviour(OnAnEngine):
         run = self.run(shop, "gold.order_days")
         assert (run.incremental, run.rows_written) == (True, 2)
         assert sorted(row[2] for row in shop.rows("gold.order_days")) == ["lost", *["paid"] * 4, "sent"]
-
-    def test_the_plan_tells_what_the_run_does(self, shop: SmallShop) -> None:
-        shop.deliver("orders", [order(3, state="sent", updated_at=LATER)])
-        (planned,) = (step for step in explain(shop.project, shop.load, Memory()) if step.table == "silver.orders")
-        run = self.run(shop, "silver.orders")
-        assert planned.strategy == f"{'incremental' if run.incremental else 'full'}: {run.reason}"
 
     def test_rows_compacted_then_removed_by_retention_are_no_change_but_an_erased_one_is(self, shop: SmallShop) -> None:
         rows = shop.rows("silver.orders")
@@ -179,10 +183,6 @@ class Behaviour(OnAnEngine):
         run = self.run(shop, "silver.orders", backfill=replace(whole, accept_loss=True))
         assert (run.incremental, run.rows) == (False, 2)
         assert not self.run(shop, "silver.orders", declared=changed).incremental  # nothing is left to lose
-
-
-class MoreBehaviour(OnAnEngine):
-    """The other cases, which only `make proof` tries on Spark."""
 
     def test_rows_that_only_moved_to_other_files_are_no_change(self, shop: SmallShop) -> None:
         before, rewritten = files(shop, "gold.order_days"), files(shop, "silver.orders")

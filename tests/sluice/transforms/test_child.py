@@ -9,6 +9,7 @@ import pytest
 
 from sluice.transforms import child
 from sluice.transforms.compile import COMPILING, compile_project
+from tests.forking import UNFORKED
 from tests.sluice.ingestion.reading import column, contract
 
 pytestmark = pytest.mark.slow  # each compiles in processes of their own
@@ -17,7 +18,8 @@ CONTRACTS = (contract(column("id")),)
 
 
 @pytest.fixture(autouse=True)
-def ready() -> Iterator[None]:
+def ready(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(UNFORKED, "1")
     yield
     for process in child._ready.values():
         process.kill()
