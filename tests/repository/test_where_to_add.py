@@ -176,6 +176,7 @@ def test_a_file_format_is_one_file(copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_stream_envelope_is_one_file(copy: Path, tmp_path: Path) -> None:
     contracts = declare(tmp_path, STREAM)
     before = run(copy, RUN, "check", "--contracts", contracts)
@@ -259,6 +260,7 @@ print(json.dumps([refused, first, second, [row[0] for row in shop.rows("silver.o
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_a_write_mode_is_one_entry(copy: Path, tmp_path: Path) -> None:
     before = run(copy, WRITE, tmp_path / "glue_jobs", tmp_path / "none", others=(ROOT,))
     assert "write is 'toy', not one of replace, merge, replace_partitions, append, scd2" in before.stderr

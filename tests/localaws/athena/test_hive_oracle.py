@@ -85,6 +85,7 @@ def _shaped(value: Any, kind: types.DType) -> Any:
 
 
 @pytest.mark.spark
+@pytest.mark.proof
 def test_text_is_read_as_hive_reads_it(tmp_path: Path) -> None:
     described, written = {}, texts()
     for name, (columns, serde, properties, _) in TABLES.items():

@@ -23,6 +23,7 @@ from sluice.contracts import (
 )
 from sluice.project import Project
 from sluice.transforms.compile import compile_project
+from tests.laws import ALL
 from tests.sluice.refresh.small_shop import SmallShop
 
 FOLDER = Path(__file__).parent / "reserved"
@@ -56,6 +57,20 @@ def words() -> tuple[str, ...]:
     return tuple(sorted(word for word in found if re.fullmatch("[a-z][a-z0-9_]{0,62}", word)))
 
 
+def rules(word: str) -> Rules:
+    """Return the rules of a column: every kind in `make proof`, otherwise each word has one kind and ``between`` all.
+
+    A query of seven hundred rules takes DuckDB seconds to plan.
+    """
+    place = -1 if ALL or word == "between" else words().index(word) % 3
+    return Rules(
+        min_length=1 if place in (-1, 0) else None,
+        max_length=99 if place in (-1, 1) else None,
+        pattern="^[a-z0-9_ -]+$" if place in (-1, 2) else None,
+        allowed=None,
+    )
+
+
 def contracts() -> tuple[AnyContract, ...]:
     kinds = {"at": "timestamp", "end": "date", "from": "bigint"}
     columns = tuple(Column(word, parse_type(kinds.get(word, "string")), header=word) for word in words())
@@ -65,9 +80,7 @@ def contracts() -> tuple[AnyContract, ...]:
             column.type,
             required=column.name in ("order", "at"),
             unique=column.name == "order",
-            rules=Rules(min_length=1, max_length=99, pattern="^[a-z0-9_ -]+$", allowed=None)
-            if column.type.name == "string"
-            else Rules(),
+            rules=rules(column.name) if column.type.name == "string" else Rules(),
         )
         for column in columns
     )
