@@ -48,9 +48,8 @@ demo: $(READY) ## A year of ShopSphere from files to answers, on this machine
 	@$(BIN)/sluice demo
 
 .PHONY: test
-test: $(READY) node_modules ## Static checks, fast tests, then the slow ones
-	@$(MAKE) --no-print-directory check
-	$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/end_to_end -m "not slow and not spark and not proof $(AND)"
+test: $(READY) node_modules ## Static checks beside the fast tests, then the slow ones
+	@$(MAKE) --no-print-directory -j 2 check fast
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "(slow or spark) and not proof $(AND)" --durations=100
 
 .PHONY: fast

@@ -92,6 +92,7 @@ def test_no_function_compiles_a_module(part: str, layer: Path, bundle: Bundle, p
     assert len(load_all(python, folder)) == len(made) > 100
 
 
+@pytest.mark.slow
 def test_bytecode_is_taken_whatever_the_time_of_its_source(modules: Path, python: Path) -> None:
     add_bytecode(modules, "/var/task")
     before = files(modules)
@@ -108,6 +109,7 @@ def test_a_module_without_its_bytecode_is_found(modules: Path, python: Path) -> 
         load_all(python, modules)
 
 
+@pytest.mark.slow
 def test_the_same_modules_give_the_same_bytes_wherever_they_are_made(modules: Path, tmp_path: Path) -> None:
     for name in ("first", "kept", "from-kept"):
         shutil.copytree(modules, tmp_path / name)
@@ -117,6 +119,7 @@ def test_the_same_modules_give_the_same_bytes_wherever_they_are_made(modules: Pa
     assert str(tmp_path).encode() not in b"".join(files(tmp_path / "first").values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["text", "name", "place"])
 def test_bytecode_that_is_kept_is_that_of_the_same_modules_alone(change: str, modules: Path, tmp_path: Path) -> None:
     add_bytecode(modules, "/var/task", tmp_path / "cache")

@@ -11,6 +11,8 @@ from sluice.load import load_project
 from tests.sluice.hostile import HOSTILE, SUBSTITUTED, filled
 from tests.sluice.test_confined import CONTRACT
 
+pytestmark = pytest.mark.slow
+
 #: Each is refused by `sluice check` in tests/sluice/test_confined.py; that synthesis goes the same way, a share tells.
 _SHARE = 9
 _TEXTS = [*HOSTILE, *SUBSTITUTED, "SELECT count(*) FROM {table} WHERE nothing = 1", "SELECT 1 FROM silver.no"]

@@ -140,6 +140,7 @@ def test_no_role_reaches_a_stack_function_or_log_of_another_title(cloud: Cloud, 
         assert allowed == []
 
 
+@pytest.mark.slow
 def test_in_china_the_key_is_used_through_the_s3_of_china(project: Project, bundle: Bundle, tmp_path: Path) -> None:
     cloud = synthesize(replace(ENVIRONMENTS["dev"], region="cn-north-1"), project, bundle, tmp_path)
     policies = [each for each in cloud.resources("AWS::IAM::Policy") if set(each.properties["Roles"]) & ROLES]
@@ -190,12 +191,14 @@ def test_a_table_with_a_private_column_is_not_the_analysts(closed: Cloud) -> Non
     assert not {name for name in names if name.endswith("ProducerRole")}
 
 
+@pytest.mark.slow
 def test_producers_of_what_does_not_arrive_are_refused(project: Project, bundle: Bundle, tmp_path: Path) -> None:
     environment = replace(ENVIRONMENTS["dev"], producers={"customer_orders": ()})
     with pytest.raises(WrongArgument, match="names producers of customer_orders, which is no dataset that arrives"):
         synthesize(environment, project, bundle, tmp_path)
 
 
+@pytest.mark.slow
 def test_more_tables_than_a_role_has_policies_for_are_refused(project: Project, bundle: Bundle, tmp_path: Path) -> None:
     gold = project.contract("gold.customer_orders")
     names = [f"{'a' * 40}_{number}" for number in range(700)]

@@ -29,6 +29,7 @@ def functions(cloud: Cloud) -> dict[str, dict[str, Any]]:
     return {each.name: each.properties for each in cloud.resources("AWS::Lambda::Function")}
 
 
+@pytest.mark.slow
 def test_every_function_is_traced_where_it_is_asked_for(traced: Cloud, clouds: dict[str, Cloud]) -> None:
     assert len(functions(traced)) == 10
     for properties in functions(traced).values():

@@ -34,6 +34,7 @@ def pytest_collection_modifyitems(config, items):
 """
 
 
+@pytest.mark.slow
 def test_no_test_of_the_library_leans_on_the_example() -> None:
     found = [
         f"{path.relative_to(ROOT).as_posix()}: {what}" for path in library_tests() for what in leaning(path.read_text())

@@ -254,6 +254,7 @@ def imported_in_texts(file: Path) -> set[tuple[str, str]]:
 _IMPORT = r"from ((?:{ours})[\w.]*) import ([\w, ]+)"
 
 
+@pytest.mark.slow
 def test_what_code_in_texts_imports_is_there() -> None:
     missing = []
     for file in sorted((ROOT / "tests").rglob("*.py")):

@@ -37,6 +37,7 @@ def selection(more: str) -> str:
     return found[1].replace("$(AND)", more)
 
 
+@pytest.mark.slow
 @given(NODES, st.integers(1, 9))
 def test_each_proof_is_in_exactly_one_part(nodes: dict[str, int], parts: int) -> None:
     found = dealt(nodes, parts)
@@ -51,6 +52,7 @@ def test_the_order_in_which_proofs_are_found_changes_no_part(nodes: dict[str, in
     assert dealt(dict(shuffled), parts) == dealt(nodes, parts)
 
 
+@pytest.mark.slow
 def test_each_part_of_a_night_fits() -> None:
     seconds = night()
     found = dealt(seconds, NIGHTLY_PARTS)

@@ -107,6 +107,7 @@ def test_what_a_module_offers_is_found() -> None:
     assert offered(source, "a") == {"c", "K", "f", "N"}
 
 
+@pytest.mark.slow
 def test_every_error_of_sluices_own_is_listed_with_the_errors() -> None:
     """Whoever catches what Sluice raises on purpose needs no name from elsewhere."""
     for file in sorted((ROOT / "sluice").rglob("*.py")):

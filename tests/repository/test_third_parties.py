@@ -30,6 +30,7 @@ def test_what_is_known_is_used(used: set[tuple[str, str]]) -> None:
     assert private_names.unused(used, private_names.known()) == []
 
 
+@pytest.mark.slow
 def test_what_is_known_is_what_was_read() -> None:
     """To take over a new version: read what changed, adapt, then `python -m tests.repository.private_names`."""
     changed = private_names.changed(private_names.known())

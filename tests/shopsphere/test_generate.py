@@ -22,6 +22,8 @@ from shopsphere.generate.dirt import REASONS as HARD
 from shopsphere.generate.rates import is_published
 from shopsphere.generate.reference import CITIES, COUNTRIES, DEMOGRAPHICS
 
+pytestmark = pytest.mark.slow
+
 REQUIRED = {
     "countries": {"country_code", "name", "region", "updated_at"},
     "cities": {"city_id", "city", "country_code", "updated_at"},
@@ -156,7 +158,6 @@ def sound_rows(folder: Path, dataset: str) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-@pytest.mark.slow
 def test_blemishes_break_no_rule_and_are_counted(tmp_path: Path) -> None:
     manifest = generate(days=200, seed=3, out=tmp_path, rows_per_day=500, dirt=DIRTY)
     told = {name: dataset.dirt for name, dataset in manifest.datasets.items()}
@@ -219,7 +220,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(tmp_path: P
     assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "c")
 
 
-@pytest.mark.slow
 def test_a_year_is_large_fast_and_seasonal(year: tuple[Manifest, Path, float]) -> None:
     manifest, out, seconds = year
     assert manifest.files >= 400

@@ -96,6 +96,7 @@ def test_the_manifest_counts_what_the_pipeline_checks(shape: dict[str, Any]) -> 
     assert (len(late), len(set(late))) == (manifest.expected_late, manifest.late_events)
 
 
+@pytest.mark.slow
 def test_duplicates_come_soon_and_much_later() -> None:
     batches, _ = made(events=120_000)
     first: dict[bytes, int] = {}
@@ -108,6 +109,7 @@ def test_duplicates_come_soon_and_much_later() -> None:
     assert sum(gap > 20_000 for gap in gaps) > 0.2 * len(gaps)
 
 
+@pytest.mark.slow
 def test_the_partition_key_is_the_session_and_sessions_are_believable() -> None:
     batches, manifest = made(events=50_000, broken=0.0)
     visits: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -178,12 +180,14 @@ def test_a_share_of_the_visits_begins_with_a_campaign_code_and_some_codes_are_un
     assert len({event["utm_code"] for event in first if event.get("utm_code") in CODES}) == len(CODES)
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_records() -> None:
     one, other, third = (made(events=60_000, seed=seed) for seed in (1, 1, 2))
     assert one == other
     assert one[0] != third[0]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_events_take_less_than_a_second() -> None:
     began = time.process_time()
     made(events=200_000)

@@ -12,6 +12,8 @@ import pytest
 from sluice.cli import send as sending
 from tests.sluice.cli.streams import Clock, arrived, deployed_streams, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:

@@ -172,6 +172,7 @@ def _opens_duckdb(source: str) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_connections_are_made_in_one_place_of_sluice_and_one_of_localaws() -> None:
     assert _opens_duckdb("import duckdb\nduckdb.connect()")
     assert _opens_duckdb("from duckdb import connect")

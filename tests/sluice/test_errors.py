@@ -88,6 +88,7 @@ WITHOUT_FIELD = {
 }
 
 
+@pytest.mark.slow
 def test_every_error_says_what_is_safe_and_what_comes_next_and_has_a_field() -> None:
     found = made_in(SOURCES)
     assert len(found) > 110
@@ -223,6 +224,7 @@ def test_a_contracts_error_has_its_line_column_and_value(contracts: Path) -> Non
     assert (told.file, told.position) == (str(file), line)
 
 
+@pytest.mark.slow
 def test_a_transforms_error_crosses_processes_with_its_fields(contracts: Path) -> None:
     folder = contracts.parent / "glue_jobs" / "gold"
     folder.mkdir(parents=True)

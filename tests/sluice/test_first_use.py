@@ -39,6 +39,7 @@ def makes_a_decoder(call: ast.Call) -> bool:
     return called.endswith("decode") and any(keyword.arg == "type" for keyword in call.keywords)
 
 
+@pytest.mark.slow
 def test_msgspec_is_told_of_every_type_while_modules_are_imported() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {ast.unparse(call)}"

@@ -61,6 +61,7 @@ def step(ledger: Ledger, of: Delivery, what: Any) -> None:
         ledger.record([msgspec.structs.replace(of, status=what)])
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(st.sampled_from(STEPS), max_size=8),
     number=st.integers(0, 10**9),
@@ -103,6 +104,7 @@ def test_what_came_again_is_told_beside_the_deliveries_and_is_none_of_them(ledge
     assert sum(orders["deliveries"].values()) == told["delivered"]
 
 
+@pytest.mark.slow
 def test_all_that_is_recorded_of_a_dataset_is_read_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """`sluice status` asks once for each megabyte of a dataset's entries, whatever kinds of them there are."""
     asked: list[str] = []

@@ -40,6 +40,7 @@ def names_compared(tree: ast.AST) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_code_asks_for_a_way_to_write_by_its_name() -> None:
     assert names_compared(ast.parse("if item.write in ('merge', 'scd2') or 'x' == a.b.write: pass")) == [
         "merge", "scd2", "x",
@@ -51,6 +52,7 @@ def test_the_names_that_a_type_checker_offers_are_those_of_the_modes() -> None:
     assert get_args(WriteName) == tuple(WRITE_MODES) == WRITES
 
 
+@pytest.mark.slow
 def test_the_table_of_each_mode_is_made_by_both_engines() -> None:
     assert {made.write for made in project().transforms} == set(WRITE_MODES)
 

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from sluice.project import Project
 from tests.glue_jobs.silver.running import pick, run
 
@@ -91,6 +93,7 @@ def test_deletions_moves_and_truncates_end_a_version(project: Project) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_every_dimension_has_an_unknown_member_also_of_nothing(project: Project) -> None:
     for table, key in (
         ("dim_customer", "customer_key"), ("dim_product", "product_key"), ("dim_date", "date_key"),

@@ -47,6 +47,7 @@ def test_every_known_spelling_is_resolved_and_what_was_invented_is_flagged(proje
     }
 
 
+@pytest.mark.slow
 def test_unknown_campaigns_are_flagged_and_the_others_are_not(tables: Mapping[str, pa.Table]) -> None:
     planned = set(tables["silver.campaigns"]["campaign_id"].to_pylist())
     spend = tables["silver.ad_spend"].to_pylist()

@@ -25,6 +25,7 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
         yield ctx
 
 
+@pytest.mark.slow
 def test_results_are_written_as_athena_writes_them(ctx: Context) -> None:
     found = run(ctx, "SELECT * FROM items ORDER BY id", ResultConfiguration={"OutputLocation": "s3://lake/elsewhere/"})
     location = found["ResultConfiguration"]["OutputLocation"]
@@ -226,6 +227,7 @@ def test_a_result_that_s3_does_not_take_is_no_missing_bucket(ctx: Context, monke
     assert failure(ctx, "SELECT 1").startswith("GENERIC_INTERNAL_ERROR: EntityTooSmall")
 
 
+@pytest.mark.slow
 def test_rows_on_disk_are_in_the_folder_of_the_local_aws(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     monkeypatch.setenv("TMPDIR", "/nowhere")

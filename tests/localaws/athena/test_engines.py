@@ -31,6 +31,8 @@ from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import running
 
+pytestmark = pytest.mark.slow
+
 #: More rows than any machine counts in the time of a test.
 ENDLESS = "SELECT count(*) FROM unnest(sequence(1, 10000)) a(x), unnest(sequence(1, 10000)) b(y)," + (
     " unnest(sequence(1, 10000)) c(z) WHERE x * y % 7 = z % 5"

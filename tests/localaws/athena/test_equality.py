@@ -44,6 +44,7 @@ _LISTS = st.lists(st.lists(st.none() | st.integers(0, 1), min_size=1, max_size=2
 _SQL = {True: "true", False: "false", None: "NULL"}
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.tuples(_NUMBERS, _NUMBERS) | st.tuples(_LISTS, _LISTS))
 def test_arrays_are_equal_as_their_elements_are(opened: QueryEngine, pair: tuple[Value, Value]) -> None:
@@ -131,6 +132,7 @@ def negated(value: bool | None) -> bool | None:
     return None if value is None else not value
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_DOUBLES, _DOUBLES, _DOUBLES, st.lists(_DOUBLES, min_size=1, max_size=3))
 def test_doubles_compare_by_three_valued_logic(

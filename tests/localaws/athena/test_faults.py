@@ -22,6 +22,8 @@ from tests.localaws.athena.faulty import WAYS, Faults
 from tests.localaws.athena.iceberg import made, objects, stray, table_of, work_group
 from tests.localaws.athena.server import running
 
+pytestmark = pytest.mark.slow
+
 #: Each so-many-th call fails whenever tests run, from one by chance, which is printed; every call in `make proof`.
 STEPS = pytest.mark.parametrize("step", [36, pytest.param(1, marks=pytest.mark.proof)])
 ROWS = "SELECT id, v FROM t ORDER BY id, v"
@@ -99,7 +101,6 @@ def state(client: Client, sql: str) -> str:
     return str(client.execution(sql)["Status"]["State"])
 
 
-@pytest.mark.slow
 @STEPS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CASES)
@@ -136,7 +137,6 @@ def test_a_statement_on_an_iceberg_table_has_done_all_or_nothing(
             before = fresh()
 
 
-@pytest.mark.slow
 @STEPS
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
@@ -167,7 +167,6 @@ def test_a_table_is_made_of_a_query_wholly_or_not_at_all(
             ctx.client("s3").delete_object(Bucket="faulty", Key=key)
 
 
-@pytest.mark.slow
 @STEPS
 @pytest.mark.parametrize("way", ["refused", "lost"])
 def test_rows_are_inserted_into_partitions_wholly_or_not_at_all(
@@ -198,7 +197,6 @@ def test_a_file_that_a_thread_finishes_behind_a_failed_statement_is_not_kept(ctx
     assert ctx.client("s3").list_objects_v2(Bucket="faulty", Prefix="late/")["KeyCount"] == 0
 
 
-@pytest.mark.slow
 @STEPS
 @pytest.mark.parametrize("way", WAYS)
 def test_an_unload_that_fails_leaves_nothing(ctx: Context, client: Client, faults: Faults, way: str, step: int) -> None:

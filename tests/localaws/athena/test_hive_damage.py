@@ -53,6 +53,7 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(name: str) -> None:
             text_of(f"b/a{codec.suffix}", whole[:size])
 
 
+@pytest.mark.slow
 def test_sparks_old_timestamps_are_read_whatever_their_columns_capitals(client: Client) -> None:
     body = io.BytesIO()
     rows = pa.table({"T": pa.array([253402214400000000], pa.timestamp("us"))})

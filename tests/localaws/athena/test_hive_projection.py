@@ -37,6 +37,7 @@ def _projected(client: Client, keys: str, properties: dict[str, str], paths: lis
     )
 
 
+@pytest.mark.slow
 def test_projected_partitions_are_enums_integers_and_dates(client: Client) -> None:
     day = {"type": "date", "range": "2024-01-01,2024-01-31", "format": "yyyy-MM-dd"}
     hour = {"type": "integer", "range": "0,23", "digits": "2", "interval": "6"}

@@ -47,6 +47,7 @@ def table(client: Client, columns: str, form: str, files: dict[str, bytes | str]
     client.rows(f"CREATE EXTERNAL TABLE t ({columns}) {form} LOCATION 's3://readers/{client.database}/t/' {more}")
 
 
+@pytest.mark.slow
 def test_lazy_simple_text_has_nested_values(client: Client) -> None:
     table(
         client,
@@ -232,6 +233,7 @@ def test_grok_takes_lines_apart(client: Client) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_cloudtrail_records_are_rows(client: Client) -> None:
     records = [
         {"eventName": "GetObject", "userIdentity": {"type": "Root", "sessionContext": {"a": "b"}},

@@ -17,6 +17,8 @@ from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import objects, work_group
 from tests.localaws.athena.server import running
 
+pytestmark = pytest.mark.slow
+
 FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
 #: Every type that each format holds; the second row is all NULL, the third has what is easily damaged.
 ROWS = """SELECT * FROM (VALUES

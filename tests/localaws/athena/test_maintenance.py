@@ -15,6 +15,8 @@ from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import aged, made, objects, stray, table_of, work_group
 from tests.localaws.athena.server import running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:

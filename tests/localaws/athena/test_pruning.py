@@ -256,6 +256,7 @@ def _table(client: Client, keys: str, properties: dict[str, str], paths: list[st
     )
 
 
+@pytest.mark.slow
 def test_only_partitions_that_matter_are_listed(client: Client, listed: list[str]) -> None:
     _table(client, "day date", {}, [f"day=2024-01-0{number}" for number in range(1, 6)])
     client.rows("MSCK REPAIR TABLE t")
@@ -267,6 +268,7 @@ def test_only_partitions_that_matter_are_listed(client: Client, listed: list[str
     assert listed == ["day=2024-01-03", "day=2024-01-05"]
 
 
+@pytest.mark.slow
 def test_a_condition_that_fails_on_a_partition_is_said_by_the_query(client: Client) -> None:
     _table(client, "k string", {}, [f"k={value}" for value in ("1", "x")])
     client.rows("MSCK REPAIR TABLE t")
@@ -292,6 +294,7 @@ def test_a_tables_partitions_are_a_table(client: Client, listed: list[str]) -> N
     assert "metadata table" in client.fails('SELECT * FROM "t$files"')
 
 
+@pytest.mark.slow
 def test_only_projected_folders_that_matter_are_listed(client: Client, listed: list[str]) -> None:
     properties = {
         "projection.enabled": "true", "projection.region.type": "enum", "projection.region.values": "eu,us",
@@ -323,6 +326,7 @@ def test_a_condition_that_fails_on_a_partition_is_the_querys(opened: QueryEngine
         _answered(opened, "SELECT v FROM a WHERE CAST(region AS integer) = 1", whole=False)
 
 
+@pytest.mark.slow
 def test_a_long_list_of_conditions_is_no_deep_tree(opened: QueryEngine) -> None:
     many = " OR ".join(f"(n = {number} AND v > {number})" for number in range(600))
     rows, catalog = _answered(opened, f"SELECT v FROM a WHERE {many}", whole=False)

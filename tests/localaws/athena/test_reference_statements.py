@@ -11,6 +11,8 @@ from tests.localaws.athena.iceberg import work_group
 from tests.localaws.athena.reference_statements import DONE, IN_ORDER, SECTIONS, Case
 from tests.localaws.athena.server import running
 
+pytestmark = pytest.mark.slow
+
 
 def answered(client: Client, case: Case) -> tuple[str, bool]:
     """Return what a statement answers, in the list's words, and whether it failed."""

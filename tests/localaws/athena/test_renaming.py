@@ -30,6 +30,7 @@ def client(ctx: Context, request: pytest.FixtureRequest) -> Client:
     return Client.in_own_database(ctx, request.node.nodeid, "renamed")
 
 
+@pytest.mark.slow
 def test_an_iceberg_table_goes_on_under_its_new_name(client: Client) -> None:
     made(client)
     client.rows("INSERT INTO t VALUES (1, 'a')")
@@ -55,6 +56,7 @@ def test_a_name_that_is_taken_and_a_hive_table_are_refused(client: Client) -> No
     assert client.rows("SHOW TABLES") == [["hive"], ["t"]]
 
 
+@pytest.mark.slow
 def test_a_commit_that_comes_between_goes_on_under_the_new_name(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from localaws.context import Context
 from localaws.gateway.callers import Session
 from tests.localaws.athena.shop import rows, run, shop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:

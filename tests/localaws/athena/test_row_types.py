@@ -126,6 +126,7 @@ TYPED = kinds().map(lambda found: Kind("row", (found,))).flatmap(lambda kind: st
 SLOW = settings(max_examples=cases(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
+@pytest.mark.slow
 @SLOW
 @given(TYPED, NAMES, NAMES)
 def test_a_row_is_cast_by_place(opened: QueryEngine, typed: tuple[Kind, Any], before: Names, after: Names) -> None:
@@ -136,6 +137,7 @@ def test_a_row_is_cast_by_place(opened: QueryEngine, typed: tuple[Kind, Any], be
     assert types.trino_name(found.columns[0].type) == wider(kind).sql(after)
 
 
+@pytest.mark.slow
 @SLOW
 @given(
     TYPED, NAMES, NAMES, st.sampled_from(["UNION ALL", "VALUES", "ARRAY", "CASE"]),
@@ -190,6 +192,7 @@ ASKED = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(SLOW, max_examples=cases(100))
 @given(
     st.integers(1, 3), st.integers(1, 3), st.permutations(["a", "b"]), st.sampled_from(ASKED),

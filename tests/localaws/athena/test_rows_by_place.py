@@ -11,6 +11,8 @@ from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import made, objects, work_group
 from tests.localaws.athena.server import running
 
+pytestmark = pytest.mark.slow
+
 FORMATS = ("PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE")
 
 

@@ -18,6 +18,8 @@ from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import iceberg_catalog
 from tests.localaws.athena.shop import failure, rows, run, shop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
@@ -42,7 +44,6 @@ def test_time_travel_reads_the_older_snapshot(ctx: Context) -> None:
     )
 
 
-@pytest.mark.slow
 def test_evolved_renamed_and_deleted_are_respected(ctx: Context) -> None:
     catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
     table = catalog.create_table("shop.evolving", pa.schema([("a", pa.int32()), ("b", pa.string())]))
@@ -163,7 +164,6 @@ def test_hive_tables_in_three_formats(ctx: Context) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.slow
 # awswrangler 3.17 copies as pandas did before its third version.
 @pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")
 @pytest.mark.parametrize(
@@ -189,7 +189,6 @@ def test_awswrangler_reads_in_all_three_modes(ctx: Context, mode: dict[str, bool
     assert str(frame["at"].tolist()[0]) == "2024-01-31 10:00:00.123456"
 
 
-@pytest.mark.slow
 def test_a_query_of_a_time_travelled_schema_reads_the_schema_of_then(ctx: Context) -> None:
     catalog = iceberg_catalog(ctx, "s3://lake/warehouse")
     table = catalog.create_table("shop.travelling", pa.schema([("a", pa.int32())]))

@@ -15,6 +15,8 @@ from tests.localaws.athena.client import Client
 from tests.localaws.athena.iceberg import work_group
 from tests.localaws.athena.server import iceberg_catalog, running
 
+pytestmark = pytest.mark.slow
+
 _NUMBERS = itertools.count()
 _NAMES = ["a", "date", "user", "order", "timestamp", "_x", "9lives", "b c", "größe", "a_1", "select"]
 _TYPES = ["int", "string", "decimal(12,2)", "array<struct<date:int,b:string>>", "map<string,array<int>>", "varchar(3)"]

@@ -13,6 +13,8 @@ from localaws.context import Context
 from tests.localaws.athena.client import Client
 from tests.localaws.athena.server import iceberg_catalog, running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:

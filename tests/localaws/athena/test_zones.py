@@ -65,6 +65,7 @@ def test_what_would_be_wrong_is_refused(opened: QueryEngine, sql: str, said: str
         answer(opened, f"SELECT {sql}")
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),

@@ -27,6 +27,7 @@ def body(kind: str = "String", *, more: str = "", **spec: Any) -> str:
     return json.dumps({"Parameters": {"V": {"Type": kind, **spec}}, "Resources": resources})
 
 
+@pytest.mark.slow
 def test_a_parameter_of_the_store_keeps_its_name_and_is_read_anew_by_each_update(
     cfn: Any, local_aws: LocalAws, stack_name: str
 ) -> None:

@@ -33,6 +33,7 @@ def _prefixes(path: str) -> set[str]:
     return {".".join(parts[: i + 1]) for i in range(len(parts))}
 
 
+@pytest.mark.slow
 def test_the_coverage_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["coverage"]) == 0
     assert capsys.readouterr().out == f"{coverage()}\n{calls.told()}"

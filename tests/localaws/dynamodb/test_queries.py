@@ -128,6 +128,7 @@ def test_a_page_of_an_index_and_of_a_table_without_sort_key_has_a_last_key_too(c
         assert (page["Items"], page.get("LastEvaluatedKey")) == ([item], item if last else None)
 
 
+@pytest.mark.slow
 def test_a_query_looks_at_no_item_of_another_partition(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it costs does not grow with the table."""
     looks: list[str] = []

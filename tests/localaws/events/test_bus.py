@@ -84,6 +84,7 @@ def test_each_way_of_writing_and_deleting_is_announced_once(ctx: Context) -> Non
     assert deleted["detail"]["deletion-type"] == "Delete Marker Created"
 
 
+@pytest.mark.slow
 def test_many_puts_at_once_all_arrive_and_sequencers_differ(ctx: Context) -> None:
     s3 = bucket(ctx, "many")
     url, arn = queue(ctx, "many")
@@ -134,6 +135,7 @@ def test_a_targets_input_is_made_from_the_event(target: dict[str, Any], given: s
     assert target_input(target, EVENT, "arn:aws:events:us-east-1:1:rule/r") == given
 
 
+@pytest.mark.slow
 def test_a_function_and_a_fifo_queue_and_another_bus_are_targets(ctx: Context) -> None:
     url, arn = queue(ctx, "told")
     fifo_url, fifo = queue(ctx, "fan.fifo", FifoQueue="true", ContentBasedDeduplication="true")

@@ -179,6 +179,7 @@ def test_a_bus_gets_an_event(ctx: Context, stack_name: str) -> None:
     assert (body["source"], body["detail-type"], body["detail"]) == (f"app.{stack_name}", "Tick", detail)
 
 
+@pytest.mark.slow
 def test_a_function_and_a_workflow_are_started(ctx: Context, stack_name: str) -> None:
     url, _ = queue(ctx, stack_name)
     arn = function(

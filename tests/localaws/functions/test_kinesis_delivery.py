@@ -122,6 +122,7 @@ def test_a_batch_stays_within_six_megabytes(source: Source, consume: Consume) ->
     assert len(consumer.payloads[0]) <= 6 * 2**20
 
 
+@pytest.mark.slow
 def test_many_small_records_fill_six_megabytes_and_no_more(source: Source, consume: Consume) -> None:
     for start in range(0, 11_000, 500):
         source.put(*[each.rjust(90) for each in numbers(500, start)], key="käse")
@@ -185,6 +186,7 @@ def test_the_position_moves_past_what_was_dropped(source: Source, consume: Consu
 # ---- a real function
 
 
+@pytest.mark.slow
 def test_a_real_function_gets_the_batch(ctx: Context, source: Source) -> None:
     seen_url, _ = queue(ctx, f"{source.name}-seen")
     code = (

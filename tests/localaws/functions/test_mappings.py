@@ -57,6 +57,7 @@ def send(ctx: Context, url: str, *bodies: str, **options: Any) -> None:
         ctx.client("sqs").send_message_batch(QueueUrl=url, Entries=entries)
 
 
+@pytest.mark.slow
 def test_a_message_arrives_as_aws_writes_it_and_is_deleted(ctx: Context) -> None:
     url, seen_url = consumer(ctx, "shape")
     ctx.client("sqs").send_message(
@@ -125,6 +126,7 @@ def test_a_duplicate_within_five_minutes_is_not_delivered_even_after_the_first_i
     assert messages(ctx, url) == []
 
 
+@pytest.mark.slow
 def test_messages_that_no_filter_wants_are_dropped(ctx: Context) -> None:
     filters = {"Filters": [{"Pattern": json.dumps({"body": {"kind": ["order"]}})}]}
     url, seen_url = consumer(ctx, "filtered", FilterCriteria=filters)
@@ -144,6 +146,7 @@ def test_a_disabled_mapping_does_nothing_until_it_is_enabled(ctx: Context) -> No
     collect(ctx, seen_url, 1)
 
 
+@pytest.mark.slow
 def test_a_waiting_poller_wakes_at_once(ctx: Context) -> None:
     url, seen_url = consumer(ctx, "quick")
     send(ctx, url, "warm up")

@@ -30,6 +30,7 @@ def keys(ctx: Context, prefix: str) -> list[str]:
     return [each["Key"] for each in found]
 
 
+@pytest.mark.slow
 def test_the_calls_of_a_function_are_recorded_by_its_name(ctx: Context, writer: str) -> None:
     with faults.record() as calls:
         invoke(ctx, writer, ["seen/1", "seen/2"])

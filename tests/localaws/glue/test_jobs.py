@@ -111,6 +111,7 @@ def test_extra_files_are_in_the_working_directory(ctx: Context) -> None:
     assert made.log("output", made.carry_out()["Id"]) == ["hello"]
 
 
+@pytest.mark.slow
 def test_a_run_has_the_session_of_its_role_and_nothing_of_the_users(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_run_has_the_session_of_its_role_and_nothing_of_the_users(
     ]
 
 
+@pytest.mark.slow
 def test_a_run_may_do_what_its_role_may(ctx: Context) -> None:
     read = {"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/job-*"}
     arn = role(ctx, "reads-scripts", read)
@@ -236,6 +238,7 @@ def test_an_unknown_job_or_role_is_an_error(ctx: Context) -> None:
         made.start()
 
 
+@pytest.mark.slow
 def test_a_workflow_waits_for_a_run_and_has_its_outcome(ctx: Context) -> None:
     made = job(ctx, "import sys; assert 'good' in sys.argv, 'not good'")
     arn = role(ctx, "starts-jobs", {"Action": ["glue:StartJobRun", "glue:GetJobRun"], "Resource": "*"})

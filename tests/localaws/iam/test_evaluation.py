@@ -118,6 +118,7 @@ def decided(policies: Policies, asked: Asked) -> bool:
     return evaluate(held, principal, asked.action, asked.resource, context).allowed
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(2000), deadline=None)
 @given(held_policies(), requests())
 def test_both_evaluations_decide_alike(policies: Policies, asked: Asked) -> None:

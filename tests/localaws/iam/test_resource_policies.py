@@ -364,6 +364,7 @@ def test_what_no_policy_lets_through_is_counted_and_goes_to_the_dead_letters(ctx
     assert messages(ctx, url) == []
 
 
+@pytest.mark.slow
 def test_a_rule_invokes_a_function_only_with_its_permission(ctx: Context) -> None:
     name = fresh()
     url, _ = queue(ctx, f"{name}-told")

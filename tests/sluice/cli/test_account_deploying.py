@@ -207,6 +207,7 @@ def test_a_dry_run_names_the_tables_and_what_would_be_lost_and_goes_on_to_the_st
     assert json.loads((shop.parent / "said").read_text())["arguments"][0] == "diff"
 
 
+@pytest.mark.slow
 def test_the_account_is_asked_in_the_region_of_the_environment_whichever_the_shell_names(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

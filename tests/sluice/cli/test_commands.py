@@ -14,6 +14,8 @@ from sluice.cli import commands as own
 from sluice.cli.joined import CannotJoin, Joined, names_of
 from sluice.errors import ModuleRefused
 
+pytestmark = pytest.mark.slow
+
 TOY = "import typer\ncommands = typer.Typer()\n\n@commands.command()\ndef {name}() -> None:\n    print('toy ran')\n"
 
 

@@ -37,6 +37,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "er"
 
 
+@pytest.mark.slow
 def test_every_command_and_option_is_completed(tmp_path: Path) -> None:
     assert set(COMMANDS) < set(completed(tmp_path, ""))
     assert completed(tmp_path, "stat") == ["status"]

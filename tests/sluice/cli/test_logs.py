@@ -100,6 +100,7 @@ def test_a_run_on_spark_has_the_lines_of_its_own_job(deployment: Deployment, mon
     assert said(deployment, "gold.days") == ["boom"]
 
 
+@pytest.mark.slow
 def test_what_is_no_function_and_no_run_is_refused_with_what_was_meant(deployment: Deployment) -> None:
     with pytest.raises(WrongArgument, match=r"did you mean ingest_file\? functions: run_transform, ingest_file"):
         said(deployment, "ingst_file")

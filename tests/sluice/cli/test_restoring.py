@@ -64,6 +64,7 @@ def test_of_two_with_the_same_number_one_must_be_named(s3: Any) -> None:
     assert found(other).tables == {"dev_gold.items": other}
 
 
+@pytest.mark.slow
 def test_a_table_that_was_made_anew_in_the_folder_of_one_before_is_not_taken_for_it(s3: Any) -> None:
     (before,) = written(s3, "00050-a.metadata.json")
     time.sleep(1.1)  # S3 tells seconds

@@ -162,6 +162,7 @@ def test_a_file_of_another_kind_and_a_missing_one_are_refused(tmp_path: Path) ->
         RecordFile(tmp_path / "a.csv", {})
 
 
+@pytest.mark.slow
 def test_send_puts_a_file_on_the_stream_of_its_dataset(aws: Any, tmp_path: Path) -> None:
     lines = [json.dumps({"event_id": f"e{at}", "quantity": at}) for at in range(1_200)]
     (tmp_path / "a.ndjson").write_text("\n".join(lines) + "\n")
@@ -172,6 +173,7 @@ def test_send_puts_a_file_on_the_stream_of_its_dataset(aws: Any, tmp_path: Path)
     assert arrived(aws, "dev_clicks") == [(f"e{at}", line.encode()) for at, line in enumerate(lines)]
 
 
+@pytest.mark.slow
 def test_rows_of_csv_are_numbers_where_the_table_says_so_and_a_key_can_be_chosen(aws: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("event_id,price,note\n1,2.50,3\n")
     assert run("send", "orders", tmp_path / "a.csv", "--key", "note").exit_code == 0
@@ -216,6 +218,7 @@ def test_what_is_too_long_is_refused_by_its_line_and_the_rest_goes_on(aws: Any, 
     assert [key for key, _ in arrived(aws, "dev_clicks")] == ["1", "4"]
 
 
+@pytest.mark.slow
 def test_a_missing_stream_names_those_there_are(aws: Any, tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text("{}\n")
     ended = run("send", "visits", tmp_path / "a.ndjson")

@@ -22,6 +22,8 @@ from sluice.cli.streams import StreamsStatus, read_streams
 from sluice.ledger import Ledger
 from tests.sluice.ingestion.test_stream import ARN, Stream, click
 
+pytestmark = pytest.mark.slow
+
 STREAM, SHARD = "things", "shardId-000000000000"
 SETTINGS = {"BatchSize": 100, "MaximumRetryAttempts": 2, "MaximumRecordAgeInSeconds": 3600}
 #: Three tries that end at the function's timeout.

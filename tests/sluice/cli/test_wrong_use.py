@@ -72,6 +72,7 @@ class _Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_no_aws_is_named_without_a_traceback(shop: Path) -> None:
     with HTTPServer(("127.0.0.1", 0), _Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

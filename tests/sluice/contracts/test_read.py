@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from typing import Any, get_args, get_type_hints
 
 import msgspec
+import pytest
 
 from sluice.contracts import AnyContract
 from sluice.environments import Environment
 from sluice.load import FORMATS
 from tests.folders import ROOT
+
+pytestmark = pytest.mark.slow
 
 
 def declared(kind: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:

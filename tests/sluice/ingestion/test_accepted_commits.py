@@ -329,6 +329,7 @@ def every_awkward_value() -> list[dict[str, str]]:
     return [{name: value} for name in NAMES for value in values]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*FORMATS])
 def test_every_awkward_value_of_every_type_is_committed_and_read_back_equal(kind: str) -> None:
     deliver(FORMATS[kind][1](every_awkward_value()), declared_as(kind), adopt=kind == "csv")

@@ -27,6 +27,8 @@ from sluice.tables.manage import ensure_tables
 from tests.sluice.ingestion.reading import column, contract
 from tests.sluice.ingestion.test_commit import LocalSettings
 
+pytestmark = pytest.mark.slow
+
 THINGS = msgspec.structs.replace(contract(column("id")), retention_days=30)
 TODAY = datetime.now(UTC)
 

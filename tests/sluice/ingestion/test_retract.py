@@ -25,6 +25,8 @@ from sluice.tables.tokens import read_tokens
 from tests.sluice.ingestion.test_commit import THINGS, LocalSettings, World, csv
 from tests.sluice.tables.lost_answers import lose_answers
 
+pytestmark = pytest.mark.slow
+
 BAD = b"id,n\nx,1\n,1\ny,-1\n"
 
 

@@ -21,6 +21,8 @@ from sluice.ledger import Delivery, Ledger
 from sluice.settings import Settings
 from tests.sluice.test_ledger import made_ledger
 
+pytestmark = pytest.mark.slow
+
 LATER = 7200.0
 
 

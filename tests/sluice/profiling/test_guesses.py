@@ -249,6 +249,7 @@ def test_a_value_of_a_short_list_is_never_made_no_value(tmp_path: Path) -> None:
 _MARKED = st.sampled_from(["-", "NA", "\\N", "n/a", "7", "12", "345"])
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(150), deadline=None)
 @given(st.lists(st.tuples(_MARKED, st.sampled_from(["SE", "NA", "DE"]), _MARKED), min_size=3, max_size=9))
 def test_a_value_that_becomes_none_is_one_of_a_typed_column_or_told_of(

@@ -30,6 +30,7 @@ def wrong_with(found: Profile, column: str) -> dict[str, tuple[int, tuple[str, .
     return {suspicion.what: (suspicion.count, suspicion.examples) for suspicion in one.suspicious}
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(25), deadline=None)
 @given(st.lists(st.sampled_from(["", "red", "Ärger", "x, y", 'a "b"', "v", "n", "'; --"]), min_size=3, max_size=40))
 def test_counts_are_those_that_counting_by_hand_gives(

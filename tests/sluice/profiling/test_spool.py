@@ -20,6 +20,8 @@ from sluice.profiling import spool, tallies
 from sluice.profiling.profiles import profile_files
 from sluice.profiling.spool import Spool
 
+pytestmark = pytest.mark.slow
+
 
 def _work(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     """Return how many parts are opened, and queries asked, for a profile of the file."""

@@ -68,6 +68,7 @@ def test_what_is_there_as_a_file_or_is_called_as_one_is_no_table(
     assert table_of("sales.orders", "dev") is None
 
 
+@pytest.mark.slow
 def test_a_contract_of_a_table_is_written_by_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from sluice.tables.commit import append, write_data_files
 from sluice.tables.lake_files import LakeFiles
 from sluice.tables.maintain import expire_snapshots
 
+pytestmark = pytest.mark.slow
+
 KEYS = {"glue.region": "us-east-1", "glue.access-key-id": "test", "glue.secret-access-key": "test"}
 
 

@@ -88,6 +88,7 @@ def test_what_is_said_of_s3_is_kept() -> None:
     assert {name: value for name, value in told.items() if given[name] != value} == {"allow_delayed_open": True}
 
 
+@pytest.mark.slow
 def test_a_large_file_is_read_as_it_was_written() -> None:
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()

@@ -14,6 +14,8 @@ from sluice.tables.maintain import expire_snapshots
 from tests.sluice.ingestion.reading import column
 from tests.sluice.tables.test_manage import ensure
 
+pytestmark = pytest.mark.slow
+
 WEEK = 7 * 86_400
 
 

@@ -95,6 +95,7 @@ def test_a_stream_s_table_says_how_columns_are_called_in_records(catalog: Catalo
     assert ensured(column("day"), renamed) == []
 
 
+@pytest.mark.slow
 @mock_aws
 def test_a_table_of_that_name_that_is_no_iceberg_table_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -132,6 +132,7 @@ def test_a_side_in_a_text_is_nothing_that_spark_drops(answers: dict[str, str], t
     assert "drops nothing on Spark" in answers[text]
 
 
+@pytest.mark.slow
 def test_what_is_taken_gives_the_names_that_spark_gives() -> None:
     text = (
         "print(orders.alias('o').join(lines.alias('l'), F.col('o.id') == F.col('l.id')).select('o.id', 'l.x').columns)"

@@ -80,6 +80,7 @@ PARTS = st.sampled_from(["O", "-", " ", "_", "[0-9]", "[A-Z]", "[a-f0-9]", "[xyz
 NEAR = st.text(st.sampled_from("O-_ 0123456789AZafxyz\n*?[]^é٣"), max_size=12)
 
 
+@pytest.mark.slow
 @given(st.lists(PARTS, min_size=1, max_size=4).map("".join), st.lists(NEAR, max_size=20), st.data())
 def test_a_pattern_of_single_characters_becomes_a_glob_that_says_the_same(
     parts: str, near: list[str], data: st.DataObject

@@ -89,6 +89,7 @@ def test_a_transform_for_spark_alone_is_rebuilt_when_its_code_changes_or_its_hel
     assert len({first, second, compiled(folder).fingerprint}) == 3
 
 
+@pytest.mark.slow
 def test_one_for_duckdb_alone_never_goes_to_spark(folder: Path) -> None:
     write(folder, 'engine="duckdb", ')
     found = compiled(folder)
@@ -96,6 +97,7 @@ def test_one_for_duckdb_alone_never_goes_to_spark(folder: Path) -> None:
     assert choose_engine(found, 1e12, Memory()).engine == "large"
 
 
+@pytest.mark.slow
 def test_an_engine_that_does_not_exist_is_refused(folder: Path) -> None:
     write(folder, 'engine="flink", ')
     with pytest.raises(TransformError, match="engine is 'flink', not one of any, duckdb, spark"):
@@ -208,6 +210,7 @@ ENDINGS = ["raise SystemExit(0)", "raise KeyboardInterrupt", "import os; os._exi
            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [*ENDINGS[:3], *(pytest.param(it, marks=pytest.mark.slow) for it in ENDINGS[3:])])
 def test_a_module_that_ends_its_process_is_an_error_that_names_it(folder: Path, ending: str) -> None:
     (folder / "silver" / "things.py").write_text(f"{ending}\n")
@@ -234,6 +237,7 @@ def test_a_function_that_ends_its_process_is_an_error_that_names_it_and_no_other
         compile_project((*CONTRACTS, *others), folder)
 
 
+@pytest.mark.slow
 def test_what_a_transform_prints_is_no_part_of_its_sql(folder: Path) -> None:
     write(folder, "", PLAIN.replace("    return", "    print('called')\n    return") + "print('loaded')\n")
     assert "SELECT" in compiled(folder).sql

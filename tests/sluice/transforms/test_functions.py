@@ -23,6 +23,8 @@ from tests.sluice.transforms.differential import compared, values
 from tests.sluice.transforms.proving import FEW, PAGE, both_engines, page, table, written
 from tests.sluice.transforms.shapes import SHAPES, outcomes, refusals
 
+pytestmark = pytest.mark.slow
+
 _INPUT = {
     "id": "string", "t": "string", "u": "string", "n": "int", "big": "bigint", "d": "double", "price": "decimal(12,2)",
     "day": "date", "other_day": "date", "moment": "timestamp", "yes": "boolean",
@@ -55,7 +57,6 @@ def refusal(folder: Path, expression: str, kind: str = "string", declared: str =
     return str(caught.value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "name", "way"),
     [
@@ -86,7 +87,6 @@ def test_what_is_not_proven_is_refused_by_name_with_the_nearest_way(
     assert '@transform(engine="spark")' in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [
@@ -106,7 +106,6 @@ def test_a_call_is_found_wherever_it_stands(tmp_path: Path, rows: str) -> None:
     assert "may not give the same rows on both engines" in refusal(tmp_path, rows)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "kind"),
     [
@@ -177,7 +176,6 @@ def test_the_latest_value_in_a_log_of_changes_is_no_function_that_a_text_can_cal
     assert why in refusal(tmp_path, rows, "double")
 
 
-@pytest.mark.slow
 def test_a_finding_is_accepted_by_the_functions_name_and_spark_is_not_judged(tmp_path: Path) -> None:
     rows = 'things.select(F.levenshtein("t", "u").alias("x"))'
     assert "levenshtein(" in compiled(tmp_path, rows, "int", 'accept={"levenshtein(string, string)": "ASCII"}, ')
@@ -207,7 +205,6 @@ def _drawn(seed: int) -> list[Signature]:
 
 
 @pytest.mark.spark
-@pytest.mark.slow
 def test_a_share_of_the_proven_is_alike_and_a_planted_wrong_one_is_caught() -> None:
     seed = fresh_seed()
     print(f"seed {seed}")  # noqa: T201 (pytest shows it where the test fails)
@@ -227,7 +224,6 @@ def test_a_share_of_the_proven_is_alike_and_a_planted_wrong_one_is_caught() -> N
     assert "DuckDB" in caught.told
 
 
-@pytest.mark.slow
 def test_the_table_tells_of_each_refused_query_what_is_said_today() -> None:
     """All of them, for they need no Spark: a share alone finds an older word only now and then."""
     signatures, queries = written()
@@ -245,7 +241,6 @@ def test_the_table_is_what_both_engines_answer() -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.slow
 @pytest.mark.parametrize("step", [16, pytest.param(1, marks=[pytest.mark.proof])])
 def test_every_letter_of_unicode_is_folded_alike(step: int) -> None:
     first = fresh_seed() % step
@@ -261,7 +256,6 @@ def test_every_letter_of_unicode_is_folded_alike(step: int) -> None:
 _TWO = "things.select(F.explode(F.array('n')).alias('x'), F.explode(F.array('n')).alias('y'))"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "words", "declared"),
     [
@@ -290,18 +284,15 @@ def test_what_would_be_other_rows_is_refused(frame: str, words: str, declared: s
     assert words in refusal(tmp_path, frame, declared=declared)
 
 
-@pytest.mark.slow
 def test_a_long_chain_of_conditions_compiles(tmp_path: Path) -> None:
     chain = " | ".join(f"(F.col('n') == {number})" for number in range(120))
     assert "119" in compiled(tmp_path, f"things.filter({chain}).select(F.col('t').alias('x'))", "string")
 
 
-@pytest.mark.slow
 def test_a_text_that_looks_like_the_place_of_a_window_stays_a_text(tmp_path: Path) -> None:
     assert "'{over}'" in compiled(tmp_path, "things.select(F.concat('t', F.lit('{over}')).alias('x'))", "string")
 
 
-@pytest.mark.slow
 def test_calls_of_calls_stay_short_and_mean_the_same(tmp_path: Path) -> None:
     deep = {"upper": "F.upper({})", "cast": "{}.cast('int').cast('string')", "sub": "F.substring({}, -3, 2)",
             "right": "F.right({}, F.lit(3))"}  # fmt: skip
@@ -317,7 +308,6 @@ _BESIDE = "aAΑσς́ः-'\".,1١Ⅰ।א漢カ _/$%\n­ʰ가"
 
 
 @pytest.mark.spark
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=[pytest.mark.proof])])
 def test_the_last_sigma_of_a_word_is_folded_alike(count: int) -> None:
     seed = fresh_seed()
@@ -366,7 +356,6 @@ def test_advice_names_only_what_is_proven() -> None:
             assert said <= proven, (each.key, each.instead)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "kind"),
     [

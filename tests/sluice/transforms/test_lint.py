@@ -76,6 +76,7 @@ def test_what_is_accepted_is_named_and_must_be_there() -> None:
     assert list(accepted([other], {"sum(double)": SAME})) == []
 
 
+@pytest.mark.slow
 def test_a_finding_names_transform_expression_and_way_out(tmp_path: Path) -> None:
     columns = (Column("code", parse_type("string"), header="code"),)
     contracts = (

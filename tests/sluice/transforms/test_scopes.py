@@ -44,6 +44,7 @@ def queries(draw: st.DrawFn, scope: frozenset[str] = frozenset(), depth: int = 0
     return defined + text, sound and one_sound and two_sound, nested or one_nested or two_nested
 
 
+@pytest.mark.slow
 @given(queries())
 @settings(max_examples=cases(80), deadline=None)
 def test_a_name_out_of_the_scope_of_its_with_is_refused_by_the_text_and_by_the_plan(

@@ -27,6 +27,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_transform_without_a_contract_is_refused_with_the_file_to_create(project: Path) -> None:
     with pytest.raises(
         TransformError, match=r"gold/mine\.py: no contract declares the derived table gold\.mine"
@@ -35,6 +36,7 @@ def test_a_transform_without_a_contract_is_refused_with_the_file_to_create(proje
     assert f"create {project}/contracts/gold/mine.yaml with physicalName: gold.mine" in told.value.next_step
 
 
+@pytest.mark.slow
 def test_what_an_editor_keeps_beside_them_is_no_transform(project: Path) -> None:
     (project / "glue_jobs" / "gold" / "mine.py").rename(project / "glue_jobs" / "gold" / ".#mine.py")
     (project / "glue_jobs" / ".ipynb_checkpoints").mkdir()
@@ -43,6 +45,7 @@ def test_what_an_editor_keeps_beside_them_is_no_transform(project: Path) -> None
     assert load_project([project / "contracts"]).transforms == ()
 
 
+@pytest.mark.slow
 def test_a_dataset_that_arrives_has_no_transform(project: Path) -> None:
     (project / "glue_jobs" / "gold").rename(project / "glue_jobs" / "bronze")
     (project / "glue_jobs" / "bronze" / "mine.py").rename(project / "glue_jobs" / "bronze" / "orders.py")

@@ -63,6 +63,7 @@ def version(aws: LocalAws, value: str | None) -> Iterator[None]:
         ssm.put_parameter(Name=VERSION, Value=was, Type="String", Overwrite=True)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_wrong_all_is_well_and_the_status_is_0(capsys: Said) -> None:
     status, found = doctor(capsys, "--account")
     assert (less_than_well(found), status) == ({}, 0)
@@ -98,6 +99,7 @@ def test_a_role_of_the_bootstrap_that_is_gone(aws: LocalAws, capsys: Said) -> No
     assert f"the role {role} is gone" in found["bootstrap"]["found"]
 
 
+@pytest.mark.slow
 def test_the_bound_of_memory_cannot_be_told_unless_a_function_shows_it(
     aws: LocalAws, tmp_path: Path, monkeypatch: Patch, capsys: Said
 ) -> None:
@@ -172,6 +174,7 @@ def test_calls_that_the_deployed_functions_reserve_are_counted() -> None:
     assert quotas.reserved_now(Answering("us-east-1"), stood) == 7
 
 
+@pytest.mark.slow
 def test_leftovers_are_named_each_with_what_removes_it(aws: LocalAws, capsys: Said) -> None:
     clients = {name: aws.context.client(name) for name in ("glue", "kinesis", "logs", "athena")}
     clients["glue"].create_database(DatabaseInput={"Name": "bronze"})
@@ -204,6 +207,7 @@ def retained(aws: LocalAws, **named: dict[str, Any]) -> None:
     cfn.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
 
 
+@pytest.mark.slow
 def test_what_a_deleted_stack_of_the_environment_retained_is_to_be_taken_up_and_not_removed(
     aws: LocalAws, monkeypatch: Patch, capsys: Said
 ) -> None:
@@ -285,6 +289,7 @@ def test_lake_formation_in_charge(aws: LocalAws, capsys: Said) -> None:
     assert "in charge of new databases and tables" in found["lake-formation"]["found"]
 
 
+@pytest.mark.slow
 def test_a_permission_that_lacks_is_named_and_no_other_check_suffers(
     aws: LocalAws, monkeypatch: Patch, capsys: Said
 ) -> None:

@@ -33,6 +33,7 @@ def test_a_sound_machine(capsys: Said) -> None:
                           "leftovers-here"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_this_machine_is_looked_at_with_no_library_of_aws(shop: Path) -> None:
     code = (
         "import sys; from sluice.cli import app\n"
@@ -93,6 +94,7 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
     assert "`sluice down`" in found["disk"]["next_step"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full(shop: Path) -> None:
     """`/proc` is a file system of its own, of no room, on every machine."""
     code = "from sluice.cli import app; app(['doctor', '--port', '0', '--data', '/proc/nobody'])"

@@ -52,6 +52,7 @@ def check(inputs: Inputs) -> Layout:
     return drawn
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(1000), deadline=None)
 @given(projects())
 def test_no_two_overlap_and_each_edge_leads_to_the_right_column_by_column(inputs: Inputs) -> None:
@@ -68,6 +69,7 @@ def test_no_two_overlap_and_each_edge_leads_to_the_right_column_by_column(inputs
         assert at == list(range(at[0], at[0] + len(path)))
 
 
+@pytest.mark.slow
 @settings(max_examples=cases(400), deadline=None)
 @given(projects(), st.randoms(use_true_random=False))
 def test_the_order_in_which_tables_are_told_changes_nothing(inputs: Inputs, chance: random.Random) -> None:

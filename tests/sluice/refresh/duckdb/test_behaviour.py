@@ -13,6 +13,8 @@ from sluice.refresh.record import Run
 from tests.sluice.refresh.behaviour import Behaviour, MoreBehaviour, order
 from tests.sluice.refresh.small_shop import SmallShop
 
+pytestmark = pytest.mark.slow
+
 
 class TestOnDuckDb(Behaviour, MoreBehaviour):
     """Every case, on DuckDB."""

@@ -17,6 +17,8 @@ from sluice.tables.files import snapshot_of
 from tests.sluice.refresh.behaviour import DAY, LATER, order, with_transform
 from tests.sluice.refresh.small_shop import SmallShop, project
 
+pytestmark = pytest.mark.slow
+
 ORDERS, TOTALS = "silver.orders", "gold.totals"
 
 

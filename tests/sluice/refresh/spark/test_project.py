@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
+import pytest
 
 from sluice.contracts import Check, Column, Reference, Rules, parse_type
 from sluice.project import Project
@@ -13,6 +14,7 @@ from sluice.transforms.checks import compile_checks
 from tests.sluice.refresh.small_shop import project
 
 
+@pytest.mark.slow
 def test_a_run_on_spark_knows_what_one_on_duckdb_does() -> None:
     shop = with_checks(project())
     shipped = ShippedProject(shop.to_json())
