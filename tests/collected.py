@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.laws import is_law
+
 
 class Collected(NamedTuple):
     """The files of all tests, and the test functions (node ids without parameters) that are proofs or laws."""
@@ -15,10 +17,18 @@ class Collected(NamedTuple):
     proofs_and_laws: frozenset[str]
 
 
-#: Set by tests/conftest.py.
+#: Set by the plugin below, which tests/conftest.py registers.
 COLLECTED = pytest.StashKey[Collected]()
 
 
-def is_proof_or_law(item: pytest.Item) -> bool:
-    """Whether `make proof` selects it, by the marks that it has."""
-    return any(item.get_closest_marker(mark) for mark in ("proof", "law"))
+class Collecting:
+    """Keeps what was collected."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        config.stash[COLLECTED] = Collected(
+            frozenset(item.path for item in items),
+            frozenset(
+                item.nodeid.partition("[")[0] for item in items if item.get_closest_marker("proof") or is_law(item)
+            ),
+        )

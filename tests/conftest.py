@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from sluice.transforms import child
-from tests.collected import COLLECTED, Collected, is_proof_or_law
+from tests.collected import Collecting
 from tests.forking import MODULES, UNFORKED, Forked, Server
 from tests.laws import ALL, cases, is_law
 from tests.scheduling import scheduler
@@ -60,19 +60,19 @@ def forked() -> Iterator[None]:
         server.close()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Collecting())
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return scheduler(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected by
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what Hypothesis finds the cases for: `make proof` tries it on all; and what is slow by its place."""
     for item in items:
         if is_law(item):
             item.add_marker("law")
         if is_slow_by_place(item.path):
             item.add_marker("slow")
-    config.stash[COLLECTED] = Collected(
-        frozenset(item.path for item in items),
-        frozenset(item.nodeid.partition("[")[0] for item in items if is_proof_or_law(item)),
-    )

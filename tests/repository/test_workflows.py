@@ -92,11 +92,12 @@ def recipe(makefile: str, target: str) -> list[str]:
 
 def of_tests(makefile: str) -> list[str]:
     """Return what is wrong with the targets that run tests: each part is whole, and one failure ends them."""
+    checked = "@$(MAKE) --no-print-directory -j 2 check fast"
     fast = "$(BIN)/pytest -q -n 2 --dist loadfile --ignore tests/end_to_end"
     fast += ' -m "not slow and not spark and not proof $(AND)"'
     slow = '$(BIN)/pytest -q -n 2 --dist loadfile -m "(slow or spark) and not proof $(AND)" --durations=100'
     proof = 'SLUICE_LAWS=all $(BIN)/pytest -q -p tests.parts --part $(PART) -m "(proof or law) $(AND)" --durations=0'
-    expected = {"fast": [fast], "test": ["@$(MAKE) --no-print-directory check", fast, slow], "proof": [proof]}
+    expected = {"fast": [fast], "test": [checked, slow], "proof": [proof]}
     found = [target for target, lines in expected.items() if recipe(makefile, target) != lines]
     found += [line for line in recipe(makefile, "check") if not re.fullmatch(r"\$\(BIN\)/[\w -]+", line)]
     # What lets a failure pass, whatever the lines say: https://www.gnu.org/software/make/manual/html_node/Errors.html
@@ -112,9 +113,11 @@ def test_make_test_checks_and_runs_both_parts_and_make_proof_all_cases() -> None
 @pytest.mark.parametrize(
     ("there", "instead"),
     [
-        ("\t@$(MAKE) --no-print-directory check\n", ""),
-        ("\t@$(MAKE) --no-print-directory check\n", "\t-@$(MAKE) --no-print-directory check\n"),
-        ("\t@$(MAKE) --no-print-directory check\n", "\t@$(MAKE) --no-print-directory help\n"),
+        ("\t@$(MAKE) --no-print-directory -j 2 check fast\n", ""),
+        ("\t@$(MAKE) --no-print-directory -j 2 check", "\t-@$(MAKE) --no-print-directory -j 2 check"),
+        ("-j 2 check fast\n", "-j 2 fast\n"),
+        ("-j 2 check fast\n", "-j 2 check\n"),
+        ("-j 2 check fast\n", "-k check fast || true\n"),
         ("(slow or spark) and not proof", "slow and not proof"),
         ("--durations=100", "--durations=100 || true"),
         ("SLUICE_LAWS=all ", ""),
