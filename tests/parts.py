@@ -111,6 +111,8 @@ SECONDS = {
     "test_where_to_add.py::test_a_write_mode_is_one_entry": 20,
     "test_incremental.py::test_a_random_history_ends_as_one_full_build": 340,
     "test_accepted_commits.py::test_text_that_has_no_next_one_is_committed": 60,
+    "test_histories.py::test_a_random_history_ends_as_one_full_build": 70,
+    "test_people_at_work.py::test_an_operator_watches_refreshes_pauses_and_tries_again": 90,
     "test_hive_oracle.py::test_text_is_read_as_hive_reads_it": 45,
 }
 #: What a proof takes that nobody has measured.

@@ -232,6 +232,7 @@ def gone(deployed: Deployed, number: int, *, there: bool = False) -> bool:
     return bool(rows) is there
 
 
+@pytest.mark.proof
 def test_an_operator_watches_refreshes_pauses_and_tries_again(peopled: Deployed) -> None:
     operator = peopled.role("OperatorRoleArn")
     assert "gold.customer_orders" in operator.did("status")
