@@ -201,6 +201,15 @@ def _check_operands(one: Any, others: list[Any], operator: str) -> None:
             )
 
 
+def distinct_rule(node: Any) -> exp.Expr:
+    """Return ``IS [NOT] DISTINCT FROM``; raise for values of types that Trino does not compare."""
+    one, other = node.this, node.expression
+    if one.type is not None and other.type is not None and not _comparable(one.type, other.type):
+        shown = f"Cannot check if {_literal_name(one)} is distinct from {_literal_name(other)}"
+        raise QueryFailed("TYPE_MISMATCH", f"line 1:1: {shown}")
+    return node  # type: ignore[no-any-return]
+
+
 def branches_rule(node: Any) -> exp.Expr:
     """Return ``node``; raise for branches or union columns whose types have no common type in Trino."""
     if isinstance(node, exp.SetOperation):

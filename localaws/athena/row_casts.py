@@ -118,7 +118,7 @@ def _cast(  # noqa: PLR0911  one branch a type
         return cast(value, target)
     if alike(source, target):
         return value
-    if not (types.has_rows(source) or types.has_rows(target)):
+    if target.this not in (DType.ARRAY, DType.MAP, DType.STRUCT):
         return plain(value, source, target)
     if target.this == DType.ARRAY:
         return _each(value, source.expressions[0], target.expressions[0], plain)
