@@ -45,6 +45,8 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a ty
     if kind != target.this and {kind, target.this} & _NESTED and not {kind, target.this} & _SEVERAL:
         reason = f"line 1:1: Cannot cast {types.trino_name(source)} to {types.trino_name(target)}"
         raise QueryFailed("TYPE_MISMATCH", reason)
+    if kind == DType.JSON and any(each.this == DType.CHAR for each in target.find_all(exp.DataType)):
+        raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Cannot cast json to {types.trino_name(target)}")
     if target.this in types.TEXT:
         text = _to_text(node, kind)
         return call("try", text) if isinstance(node, exp.TryCast) and kind not in types.TEXT else text

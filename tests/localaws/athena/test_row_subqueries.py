@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of queries reads best one to a line)
 """A row sought among the rows of a query: what Trino 435 answers, also where a NULL is in it."""
 
 from __future__ import annotations
