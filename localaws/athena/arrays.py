@@ -44,7 +44,20 @@ def join_array(node: Any) -> exp.Expr:
         texts = exp.Cast(this=values, to=types.array_of(exp.DataType(this=DType.VARCHAR)))
         texts.this.type = node.this.type
         values = cast_rule(texts)
+    if isinstance(separator, exp.Literal):
+        return _joined(values, separator, null)
     return call("athena_join3", values, separator, null.copy()) if null else call("athena_join", values, separator)
+
+
+def _joined(values: exp.Expr, separator: exp.Expr, null: exp.Expr | None) -> exp.Expr:
+    """Return texts joined by a separator that is written there, which DuckDB does by itself."""
+    if null is None:
+        return call("array_to_string", values, separator)
+    name = fresh(values, null)
+    filled = exp.Lambda(this=call("coalesce", name.copy(), null.copy()), expressions=[name])
+    joined = call("array_to_string", call("list_transform", values, filled), separator)
+    there = exp.If(this=null.copy().is_(exp.null()).not_(), true=joined)
+    return joined if isinstance(null, exp.Literal) else exp.Case(ifs=[there], meta={DONE: True})
 
 
 def join_texts(node: Any) -> exp.Expr:

@@ -264,6 +264,10 @@ def _comparable(left: exp.DataType, right: exp.DataType) -> bool:
         set(types.TEXT),
         {DType.DATE, DType.TIMESTAMPTZ, *types.TIMESTAMPS},
         {DType.BOOLEAN},
+        {DType.JSON},
+        {DType.VARBINARY, DType.BINARY},
+        {DType.UUID},
+        {DType.INTERVAL},
     )
     known = [family for family in families if left.this in family]
     other = [family for family in families if right.this in family]

@@ -176,9 +176,9 @@ def _planned(
     with_zones(tree)
     spelled = _spelled(_query(tree))
     written = _prepare(_query(tree))
-    spell_row_subqueries(tree, sql)
     order_by_output(tree)
     check_ambiguous(tree, where)
+    spell_row_subqueries(tree, sql)
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
         tree = qualify(

@@ -1,7 +1,8 @@
 """A row sought among the rows of a query: ``(a, b) IN (SELECT x, y …)``, said by EXISTS with each value compared.
 
-So values are compared as Trino compares them, whatever their types. To Trino, NULL within a row is found by NULL, and
-leaves nothing open (its semi-joins compare rows as GROUP BY does): a Trino of its own was asked.
+So values are compared as Trino compares them, whatever their types. A row with a NULL in it is found nowhere where the
+condition only filters, which Trino makes a join of; elsewhere NULL is found by NULL, as GROUP BY compares, and leaves
+nothing open: a Trino of its own was asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from localaws.athena.column_aliases import NAMED
 from localaws.athena.errors import QueryFailed, not_supported, place, start_of
 from localaws.athena.fresh import several
 
@@ -22,6 +24,15 @@ def spell_row_subqueries(tree: exp.Expr, sql: str) -> None:
             query = node.expressions[0]
         if query is not None and isinstance(row, exp.Tuple | exp.Struct) and len(row.expressions) > 1:
             node.replace(_sought(node, row.expressions, query.unnest(), sql))
+
+
+def _only_filters(node: exp.Expr) -> bool:
+    """Return whether rows are dropped where the condition is false, and kept where it is true, and no more."""
+    part = node
+    while isinstance(part.parent, exp.And | exp.Paren):
+        part = part.parent
+    above = part.parent
+    return isinstance(above, exp.Where | exp.Having) or (isinstance(above, exp.Join) and part.arg_key == "on")
 
 
 def _sought(node: exp.In, values: list[Any], query: Any, sql: str) -> exp.Expr:
@@ -41,9 +52,12 @@ def _sought(node: exp.In, values: list[Any], query: Any, sql: str) -> exp.Expr:
             f" of the same type: a row of {len(values)} values vs {shown}",
         )
     table, *columns = several(len(values) + 1, query, *values)
+    compared = exp.EQ if _only_filters(node) else exp.NullSafeEQ
     equal = [
-        exp.NullSafeEQ(this=value.copy(), expression=exp.column(name.copy(), table=table.copy()))
+        compared(this=value.copy(), expression=exp.column(name.copy(), table=table.copy()))
         for value, name in zip(values, columns, strict=True)
     ]
-    source = exp.Subquery(this=query.copy(), alias=exp.TableAlias(this=table, columns=columns))
+    alias = exp.TableAlias(this=table, columns=columns)
+    alias.meta[NAMED] = (len(values), place(sql, start_of(node) or 0))
+    source = exp.Subquery(this=query.copy(), alias=alias)
     return exp.Exists(this=exp.select(exp.Literal.number(1)).from_(source).where(exp.and_(*equal)))
