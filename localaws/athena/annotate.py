@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.athena import Athena
 
 from localaws.athena import typing as types
-from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements
+from localaws.athena.annotate_nested import NESTED, by_comparator, field_at, map_of_entries, over_elements, reduced
 from localaws.athena.concatenation import type_of
 from localaws.athena.plain_functions import PLAIN, RESULTS
 from localaws.athena.typing import DType
@@ -70,6 +70,11 @@ def rules() -> dict[Any, Any]:
         exp.Struct: lambda s, e: s._set_type(e, types.row_of([part.type for part in e.expressions])),
         exp.Map: _map,
         exp.MapFromEntries: lambda s, e: s._set_type(e, map_of_entries(e.this.type)),
+        exp.MapKeys: lambda s, e: s._set_type(e, NESTED["map_keys"](s, [e.this])),
+        exp.Reduce: reduced,
+        exp.Substring: _part,
+        exp.StrToMap: lambda s, e: s._set_type(e, types.nested(DType.MAP, [_VARCHAR.copy(), _VARCHAR.copy()])),
+        exp.Uuid: _returns(DType.UUID),
         exp.Anonymous: _anonymous,
         exp.AtTimeZone: lambda s, e: s._set_type(e, zoned(e.this, e.args["zone"]) or DType.TIMESTAMPTZ),
         exp.Length: _returns(DType.BIGINT),
@@ -88,20 +93,29 @@ def rules() -> dict[Any, Any]:
         own[kind] = _returns(DType.BIGINT)
     for kind in (exp.DateDiff, exp.StrPosition, exp.ApproxDistinct, exp.CountIf, exp.Count, exp.ArraySize, exp.Extract):
         own[kind] = _returns(DType.BIGINT)
-    for kind in (exp.Hour, exp.Minute, exp.Second, exp.YearOfWeek, exp.ArrayPosition, exp.RegexpCount, exp.Grouping):
+    for kind in (
+        exp.Hour,
+        exp.Minute,
+        exp.Second,
+        exp.YearOfWeek,
+        exp.ArrayPosition,
+        exp.RegexpCount,
+        exp.Grouping,
+        exp.BitwiseAnd,
+        exp.BitwiseOr,
+        exp.BitwiseXor,
+        exp.BitwiseNot,
+        exp.BitwiseAndAgg,
+        exp.BitwiseOrAgg,
+    ):
         own[kind] = _returns(DType.BIGINT)
-    for kind in (exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseAndAgg, exp.BitwiseOrAgg):
-        own[kind] = _returns(DType.BIGINT)
-    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.Kurtosis, exp.RegrSlope, exp.RegrIntercept):
+    for kind in (exp.Sinh, exp.Cosh, exp.Tanh, exp.Kurtosis, exp.RegrSlope, exp.RegrIntercept, exp.Atan2):
         own[kind] = _returns(DType.DOUBLE)
     own[exp.FromBase] = own[exp.WidthBucket] = _returns(DType.BIGINT)
     own[exp.Rand] = _random
-    own[exp.JSONObject] = own[exp.JSONArray] = _returns(DType.VARCHAR)
-    own[exp.Format] = own[exp.Normalize] = own[exp.CurrentTimezone] = _returns(DType.VARCHAR)
     own[exp.JSONArrayContains] = _returns(DType.BOOLEAN)
     own[exp.ParseDatetime] = _returns(DType.TIMESTAMPTZ)
     own[exp.JSONValue] = lambda s, e: s._set_type(e, e.args.get("returning") or DType.VARCHAR)
-    own[exp.ToBase64] = _returns(DType.VARCHAR)
     own[exp.FromBase64] = own[exp.SHA] = _returns(DType.VARBINARY)
     own[exp.LastDay] = _returns(DType.DATE)
     own[exp.RegexpExtractAll] = own[exp.RegexpSplit] = lambda s, e: s._set_type(e, types.array_of(_VARCHAR))
@@ -128,7 +142,9 @@ def rules() -> dict[Any, Any]:
     own[exp.GenerateSeries] = _sequence
     own[exp.FromISO8601Date] = own[exp.Date] = _returns(DType.DATE)
     own[exp.Identifier] = lambda s, e: s._set_type(e, e.type)
-    for kind in (exp.GroupConcat, exp.ArrayToString, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Replace):
+    for kind in (exp.GroupConcat, exp.ArrayToString, exp.Lower, exp.Upper, exp.Trim, exp.Replace):
+        own[kind] = _returns(DType.VARCHAR)
+    for kind in (exp.Format, exp.Normalize, exp.CurrentTimezone, exp.ToBase64, exp.JSONObject, exp.JSONArray):
         own[kind] = _returns(DType.VARCHAR)
     for kind in (exp.Pad, exp.Chr, exp.ConcatWs, exp.Concat, exp.Translate, exp.Hex, exp.Decode):
         own[kind] = _returns(DType.VARCHAR)
@@ -409,6 +425,12 @@ def _sequence(self: Any, node: Any) -> None:
 
 def _same(self: Any, node: Any) -> None:
     self._set_type(node, node.this.type if isinstance(node.this, exp.Expr) else None)
+
+
+def _part(self: Any, node: Any) -> None:
+    """Give a part of bytes their type, one of a text that of a text of any length."""
+    binary = node.this.type is not None and node.this.type.this in (DType.VARBINARY, DType.BINARY)
+    self._set_type(node, node.this.type if binary else DType.VARCHAR)
 
 
 def _joined(parts: list[Any], kind: Any) -> Any:

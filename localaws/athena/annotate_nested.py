@@ -43,6 +43,13 @@ def by_comparator(self: Any, node: Any) -> None:
     self._set_type(node, node.this.type)
 
 
+def reduced(self: Any, node: Any) -> None:
+    """Give the functions of ``reduce`` the types of the state and of the elements; its result is the last one's."""
+    state = node.args["initial"].type
+    bind(self, node.args["merge"], [state, types.element_of(node.this.type)])
+    self._set_type(node, bind(self, node.args["finish"], [state]))
+
+
 def map_of_entries(kind: Any) -> Any:
     """Return the type of a map of an array of rows of two fields; None for another type."""
     element = types.element_of(kind)

@@ -8,13 +8,14 @@ from sqlglot import exp
 
 from localaws.athena import typing as types
 from localaws.athena.arithmetic import kind_of
+from localaws.athena.casts import cast_rule
 from localaws.athena.errors import not_supported
 from localaws.athena.fresh import fresh
 from localaws.athena.membership import of_floats
-from localaws.athena.once import once_if_heavy
+from localaws.athena.once import once, once_if_heavy
 from localaws.athena.rewrite_nested import field
 from localaws.athena.typing import DType
-from localaws.athena.unnest import DONE, call, cast
+from localaws.athena.unnest import DONE, call
 
 
 def bracket(node: Any) -> exp.Expr:
@@ -37,27 +38,49 @@ def bracket(node: Any) -> exp.Expr:
 
 def join_array(node: Any) -> exp.Expr:
     """Return the DuckDB expression for ``array_join``."""
-    values: exp.Expr = node.this.copy()
     element = node.this.type.expressions[0] if kind_of(node.this) == DType.ARRAY else None
-    if element is None or element.this not in (*types.TEXT, *types.INTEGERS):
-        raise not_supported("array_join of this type of array")
-    if node.args.get("null"):
-        name = fresh(node.args["null"])
-        body = call("coalesce", cast(name.copy(), DType.VARCHAR), node.args["null"].copy())
-        values = call("list_transform", values, exp.Lambda(this=body, expressions=[name]))
-    joined = call("array_to_string", values, node.expression.copy())
-    if isinstance(node.expression, exp.Literal):
-        return joined
-    there = node.expression.copy().is_(exp.null()).not_()
-    return exp.Case(ifs=[exp.If(this=there, true=joined)], meta={DONE: True})
+    values, separator, null = node.this.copy(), node.expression.copy(), node.args.get("null")
+    if element is None or element.this not in types.TEXT:
+        texts = exp.Cast(this=values, to=types.array_of(exp.DataType(this=DType.VARCHAR)))
+        texts.this.type = node.this.type
+        values = cast_rule(texts)
+    if isinstance(separator, exp.Literal):
+        return _joined(values, separator, null)
+    return call("athena_join3", values, separator, null.copy()) if null else call("athena_join", values, separator)
+
+
+def _joined(values: exp.Expr, separator: exp.Expr, null: exp.Expr | None) -> exp.Expr:
+    """Return texts joined by a separator that is written there, which DuckDB does by itself."""
+    if null is None:
+        return call("array_to_string", values, separator)
+    name = fresh(values, null)
+    filled = exp.Lambda(this=call("coalesce", name.copy(), null.copy()), expressions=[name])
+    joined = call("array_to_string", call("list_transform", values, filled), separator)
+    there = exp.If(this=null.copy().is_(exp.null()).not_(), true=joined)
+    return joined if isinstance(null, exp.Literal) else exp.Case(ifs=[there], meta={DONE: True})
+
+
+def join_texts(node: Any) -> exp.Expr:
+    """Return the DuckDB expression for ``concat_ws`` of texts or of an array of them."""
+    separator, *parts = node.expressions
+    if len(parts) == 1 and kind_of(parts[0]) == DType.ARRAY:
+        return call("athena_join", parts[0].copy(), separator.copy())
+    return node  # type: ignore[no-any-return]
 
 
 def reduce(node: Any) -> exp.Expr:
-    """Return the DuckDB expression for a ``reduce`` whose output function returns its state."""
-    finish = node.args.get("finish")
-    if not (isinstance(finish, exp.Lambda) and finish.this.sql() == finish.expressions[0].sql()):
-        raise not_supported("reduce with an output function other than s -> s")
-    return call("list_reduce", node.this.copy(), node.args["merge"].copy(), node.args["initial"].copy())
+    """Return the DuckDB expression for ``reduce``: the last state, as its output function shows it."""
+    merge, finish = node.args["merge"], node.args["finish"]
+    if finish.this.sql() == finish.expressions[0].sql():
+        return call("list_reduce", node.this.copy(), merge.copy(), node.args["initial"].copy())
+
+    def made(values: exp.Expr, initial: exp.Expr) -> exp.Expr:
+        last = call("list_value", call("list_reduce", values.copy(), merge.copy(), initial.copy()))
+        shown = call("list_extract", call("list_transform", last, finish.copy()), exp.Literal.number(1))
+        there = values.copy().is_(exp.null()).not_()
+        return exp.Case(ifs=[exp.If(this=there, true=shown)], meta={DONE: True})
+
+    return once([node.this, node.args["initial"]], made, merge, finish)
 
 
 def sort_array(node: Any) -> exp.Expr:

@@ -17,17 +17,22 @@ from localaws.athena.macros import MACROS
 from localaws.athena.unnest import call
 
 _MACRO: Final = re.compile(r"CREATE MACRO (\w+)\(([^)]*)\)\s+AS\s+(.*)", re.DOTALL)
+_CALLED: Final = re.compile(r"\b(athena_\w+)\(")
 _TEXT: Final = re.compile(r"'(?:[^']|'')*'")
 
 
 def _places(named: Callable[[str, str], bool]) -> dict[str, list[int]]:
-    """Return by a macro's name the places of the arguments of which ``named(argument, text)`` holds."""
-    found = {}
+    """Return by a macro's name the places of the arguments of which ``named(argument, text)`` holds.
+
+    What a macro hands to another one of them may be any of its arguments.
+    """
+    found: dict[str, list[int]] = {}
     for macro in MACROS:
         name, parameters, body = _MACRO.fullmatch(macro).groups()  # type: ignore[union-attr]
         plain = _TEXT.sub("''", body)
-        names = [each.strip() for each in parameters.split(",")]
-        found[name] = [place for place, each in enumerate(names) if each and named(rf"\b{each}\b", plain)]
+        names = [each.strip() for each in parameters.split(",") if each.strip()]
+        handed = any(found.get(other) for other in _CALLED.findall(plain))
+        found[name] = [place for place, each in enumerate(names) if handed or named(rf"\b{each}\b", plain)]
     return {name: places for name, places in found.items() if places}
 
 

@@ -10,7 +10,6 @@ from sqlglot import exp
 from localaws.athena import typing as types
 from localaws.athena.errors import QueryFailed, not_supported
 from localaws.athena.json_casts import json_text, of_json, taken_apart
-from localaws.athena.mixtures import check_char_inside, check_inner
 from localaws.athena.row_casts import is_written_out, null_of, row_cast, spelled
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast
@@ -36,17 +35,18 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a ty
     target, source = node.to, node.this.type
     kind = source.this if source is not None else DType.UNKNOWN
     attempt = isinstance(node, exp.TryCast) or isinstance(node.parent, exp.Try)
-    check_char_inside(target)
     if isinstance(node.this, exp.Null) or kind == DType.NULL:
         return null_of(target) if types.has_rows(target) else cast(node.this.copy(), _duckdb_type(target))
     if types.has_rows(target) and kind == DType.UNKNOWN and not (spelled(target) and is_written_out(node.this)):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
-    if source is not None and kind == target.this and (types.has_rows(source) or types.has_rows(target)):
+    if source is not None and kind == target.this and kind in _NESTED and _is_known(source, target):
         made = row_cast(node.this.copy(), source, target, _part)
         return call("try", made) if isinstance(node, exp.TryCast) else made
     if kind != target.this and {kind, target.this} & _NESTED and not {kind, target.this} & _SEVERAL:
         reason = f"line 1:1: Cannot cast {types.trino_name(source)} to {types.trino_name(target)}"
         raise QueryFailed("TYPE_MISMATCH", reason)
+    if kind == DType.JSON and any(each.this == DType.CHAR for each in target.find_all(exp.DataType)):
+        raise QueryFailed("TYPE_MISMATCH", f"line 1:1: Cannot cast json to {types.trino_name(target)}")
     if target.this in types.TEXT:
         text = _to_text(node, kind)
         return call("try", text) if isinstance(node, exp.TryCast) and kind not in types.TEXT else text
@@ -64,7 +64,6 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a ty
     if kind == DType.UNKNOWN and target.this in (*types.INTEGERS, *types.TIMESTAMPS, DType.DATE):
         raise not_supported(f"a cast to {types.trino_name(target)} of a value whose type cannot be derived")
     _keep_zone(node)
-    check_inner(source, target)
     value = node.this.copy()
     if target.this in types.INTEGERS and (kind in types.FLOATS or kind == DType.DECIMAL):
         value = call("round", value)  # half up, away from zero
@@ -77,6 +76,11 @@ def cast_rule(node: Any) -> exp.Expr:  # noqa: PLR0911, PLR0912  one branch a ty
                 raise not_supported(f"a cast to timestamp({precision})")
             value = call("athena_millis", value)
     return _cast(value, _duckdb_type(target), attempt=attempt)
+
+
+def _is_known(source: exp.DataType, target: exp.DataType) -> bool:
+    """Return whether it is known what is inside: not of ``MAP()``."""
+    return bool(source.expressions) or types.has_rows(target)
 
 
 def _keep_zone(node: Any) -> None:
@@ -122,7 +126,7 @@ def _to_text(node: Any, kind: DType) -> exp.Expr:
         text = call("athena_decimal_text", value)
     elif kind == DType.JSON:
         text = call("athena_json_varchar", value)
-    elif kind in (*types.TEXT, *types.INTEGERS, DType.BOOLEAN, DType.DATE):
+    elif kind in (*types.TEXT, *types.INTEGERS, DType.BOOLEAN, DType.DATE, DType.UUID):
         text = cast(value, DType.VARCHAR)
     else:
         raise not_supported(f"a cast of {types.trino_name(node.this.type) if node.this.type else 'this'} to varchar")

@@ -201,6 +201,15 @@ def _check_operands(one: Any, others: list[Any], operator: str) -> None:
             )
 
 
+def distinct_rule(node: Any) -> exp.Expr:
+    """Return ``IS [NOT] DISTINCT FROM``; raise for values of types that Trino does not compare."""
+    one, other = node.this, node.expression
+    if one.type is not None and other.type is not None and not _comparable(one.type, other.type):
+        shown = f"Cannot check if {_literal_name(one)} is distinct from {_literal_name(other)}"
+        raise QueryFailed("TYPE_MISMATCH", f"line 1:1: {shown}")
+    return node  # type: ignore[no-any-return]
+
+
 def branches_rule(node: Any) -> exp.Expr:
     """Return ``node``; raise for branches or union columns whose types have no common type in Trino."""
     if isinstance(node, exp.SetOperation):
@@ -255,6 +264,10 @@ def _comparable(left: exp.DataType, right: exp.DataType) -> bool:
         set(types.TEXT),
         {DType.DATE, DType.TIMESTAMPTZ, *types.TIMESTAMPS},
         {DType.BOOLEAN},
+        {DType.JSON},
+        {DType.VARBINARY, DType.BINARY},
+        {DType.UUID},
+        {DType.INTERVAL},
     )
     known = [family for family in families if left.this in family]
     other = [family for family in families if right.this in family]

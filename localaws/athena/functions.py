@@ -242,6 +242,14 @@ def _words(text: str, separator: str) -> list[str]:
     return text.split(separator)
 
 
+def _words_at_most(text: str, separator: str, limit: int) -> list[str]:
+    if limit <= 0:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: Limit must be positive")
+    if not separator:
+        raise ValueError("INVALID_FUNCTION_ARGUMENT: The delimiter may not be the empty string")
+    return text.split(separator, limit - 1)
+
+
 _TEXT, _MOMENT = "VARCHAR", "TIMESTAMP"
 _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     **PYTHON,
@@ -287,5 +295,6 @@ _PYTHON: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "url_decode": (_url_decode, [_TEXT], _TEXT),
     "url_encode": (lambda text: quote_plus(text, safe="*-._").replace("~", "%7E"), [_TEXT], _TEXT),
     "split": (_words, [_TEXT, _TEXT], "VARCHAR[]"),
+    "split_at_most": (_words_at_most, [_TEXT, _TEXT, "BIGINT"], "VARCHAR[]"),
     "split_to_map": (_split_to_map, [_TEXT, _TEXT, _TEXT], "MAP(VARCHAR, VARCHAR)"),
 }

@@ -58,10 +58,21 @@ _WRITTEN = (
     """CREATE MACRO athena_substr(s, i) AS CASE
          WHEN i = 0 OR i > length(s) OR -i > length(s) THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL THEN '' END
          ELSE substring(s, i) END""",
+    # By a separator that may be another in each row: DuckDB's own is to be written in the query.
+    """CREATE MACRO athena_join(a, s) AS substring(array_to_string(list_transform(
+         list_filter(a, lambda x: x IS NOT NULL), lambda x: s || x), ''), CAST(length(s) AS BIGINT) + 1)""",
+    """CREATE MACRO athena_join3(a, s, n) AS CASE WHEN n IS NOT NULL
+         THEN athena_join(list_transform(a, lambda x: coalesce(x, n)), s) END""",
     """CREATE MACRO athena_substr3(s, i, n) AS CASE
          WHEN i = 0 OR i > length(s) OR -i > length(s) OR n <= 0
          THEN CASE WHEN s IS NOT NULL AND i IS NOT NULL AND n IS NOT NULL THEN '' END
          ELSE substring(s, CASE WHEN i < 0 THEN length(s) + i + 1 ELSE i END, n) END""",
+    # Where a byte is in the text of a varbinary, which has two letters for each.
+    """CREATE MACRO athena_nibble(i) AS CASE WHEN i > 0 THEN 2 * least(i, 2000000000) - 1
+         ELSE 2 * greatest(i, -2000000000) END""",
+    """CREATE MACRO athena_substr_bytes(b, i) AS unhex(athena_substr(hex(b), athena_nibble(i)))""",
+    """CREATE MACRO athena_substr3_bytes(b, i, n) AS unhex(athena_substr3(hex(b), athena_nibble(i),
+         2 * least(n, 2000000000)))""",
     """CREATE MACRO athena_checked(x, pattern, target) AS CASE
          WHEN x IS NULL OR regexp_full_match(x, pattern) THEN x
          ELSE left(x, CAST('INVALID_CAST_ARGUMENT: Cannot cast ''' || x || ''' to ' || target AS BIGINT)) END""",
@@ -204,6 +215,17 @@ _WRITTEN = (
          WHEN low < high AND x >= high OR low > high AND x < high THEN n + 1
          WHEN low < high THEN CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1
          ELSE n - CAST(floor(n * (x - high) / (low - high)) AS BIGINT) END""",
+    """CREATE MACRO athena_width_bins(x, bins) AS CASE
+         WHEN x IS NULL THEN NULL
+         WHEN len(bins) = 0 THEN CAST('INVALID_FUNCTION_ARGUMENT: Bins cannot be an empty array' AS BIGINT)
+         WHEN isnan(x) THEN CAST('INVALID_FUNCTION_ARGUMENT: Operand cannot be NaN' AS BIGINT)
+         WHEN list_count(bins) < len(bins)
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: Bin values cannot be null' AS BIGINT)
+         WHEN list_bool_or(list_transform(bins, lambda b: isnan(b) OR isinf(b)))
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: Bin value must be finite' AS BIGINT)
+         WHEN list_sort(bins) <> bins
+         THEN CAST('INVALID_FUNCTION_ARGUMENT: Bin values are not sorted in ascending order' AS BIGINT)
+         ELSE len(list_filter(bins, lambda b: b <= x)) END""",
     """CREATE MACRO athena_span(low, high, told) AS CASE WHEN low < high THEN CAST(high AS HUGEINT) - low
          ELSE CAST('INVALID_FUNCTION_ARGUMENT: ' || told AS HUGEINT) END""",
     """CREATE MACRO athena_row_of_json(form, value, name) AS CASE WHEN form = 'NULL' THEN NULL

@@ -65,40 +65,6 @@ def has_zone(kind: Any) -> bool:
     return any(mark.startswith("zone ") for mark in marks(kind))
 
 
-def check_inner(source: Any, target: Any) -> None:
-    """Raise where DuckDB would cast what is inside of an array, map or row otherwise: it knows no zone and no char(n).
-
-    Of moments, doubles and decimals it makes other texts.
-    """
-    given, wanted = _inner(source), _inner(target)
-    if source is not None and len(given) == len(wanted) and wanted:
-        for one, other in zip(given, wanted, strict=True):
-            check_inner(one, other)
-            if one.this in _NESTED or other.this in _NESTED:
-                continue
-            finer = (types.parameters(one) or [3])[0] > (types.parameters(other) or [3])[0]
-            moment = one.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS)
-            if (
-                (one.this == DType.TIMESTAMPTZ and types.zone_of(one) != "UTC")
-                or (moment and other.this in (DType.TIMESTAMPTZ, *types.TIMESTAMPS) and finer)
-                or (one.this != other.this and DType.JSON in (one.this, other.this))
-                or (other.this in types.TEXT and (moment or one.this in (*types.FLOATS, DType.DECIMAL)))
-            ):
-                raise not_supported(f"a cast of {types.trino_name(source)} to {types.trino_name(target)}")
-
-
-def check_char_inside(target: exp.DataType) -> None:
-    """Raise for a cast of what is inside of an array, map or row to char(n): it would not get its spaces."""
-    if target.this in _NESTED and any(each.this == DType.CHAR for each in target.find_all(exp.DataType)):
-        raise not_supported(f"a cast to {types.trino_name(target)}")
-
-
-def _inner(kind: Any) -> list[Any]:
-    if kind is None or kind.this not in _NESTED:
-        return []
-    return [each for _, each in types.fields(kind)]
-
-
 def _away(mark: str) -> bool:
     return mark.startswith("zone ") and mark != "zone UTC"
 

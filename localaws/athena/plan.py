@@ -29,6 +29,7 @@ from localaws.athena.predicates import Condition, conditions
 from localaws.athena.rewrite import rewrite
 from localaws.athena.row_casts import spell_rows
 from localaws.athena.row_coercions import check_rows, coerce_rows
+from localaws.athena.row_subqueries import spell_row_subqueries
 from localaws.athena.semantics import check_conditions, check_places, check_relations, required
 from localaws.athena.signatures import check_names, check_types
 from localaws.athena.statements.words import CATALOG
@@ -177,6 +178,7 @@ def _planned(
     written = _prepare(_query(tree))
     order_by_output(tree)
     check_ambiguous(tree, where)
+    spell_row_subqueries(tree, sql)
     relations, schema = _relations(tree, database, columns_of, sql)
     try:
         tree = qualify(
@@ -219,7 +221,10 @@ def parsed_query(sql: str) -> exp.Query:
     """Return the query in ``sql``; VALUES as the SELECT of all of its rows. Raise for another statement."""
     tree = parse(sql)
     if isinstance(tree, exp.Values):
-        tree = exp.select("*").from_(exp.alias_(tree, "values", table=True))
+        query = exp.select("*")
+        for clause in ("order", "limit", "offset"):
+            query.set(clause, tree.args.pop(clause, None))
+        tree = query.from_(exp.alias_(tree, "values", table=True))
     if not isinstance(tree, exp.Query):
         raise not_supported(f"the statement {sql.split(maxsplit=1)[0].upper()}")
     return tree

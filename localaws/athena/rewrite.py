@@ -15,9 +15,9 @@ from localaws.athena import concatenation, membership, zones
 from localaws.athena import typing as types
 from localaws.athena.aggregates import average, cast_after, part_after, sum_type, wrapped
 from localaws.athena.arithmetic import arithmetic, kind_of, operand
-from localaws.athena.arrays import bracket, join_array, reduce, sort_array, without
+from localaws.athena.arrays import bracket, join_array, join_texts, reduce, sort_array, without
 from localaws.athena.casts import cast_rule
-from localaws.athena.comparisons import branches_rule, comparison_rule, equality_rule
+from localaws.athena.comparisons import branches_rule, comparison_rule, distinct_rule, equality_rule
 from localaws.athena.dates import (
     date_add,
     date_diff,
@@ -54,7 +54,7 @@ _SAME = (
     exp.Exists, exp.StrPosition, exp.StartsWith, exp.Chr, exp.Sqrt, exp.Ln, exp.Exp, exp.Abs,
     exp.Pow, exp.Pi, exp.Greatest, exp.Least, exp.Map, exp.MapKeys, exp.Grouping, exp.Cbrt, exp.Translate,
     exp.Degrees, exp.Radians, exp.Rand, exp.Uuid, exp.Cube, exp.Rollup, exp.Sin, exp.Cos, exp.Tan, exp.Cast, exp.Acos,
-    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.ConcatWs, exp.IsNan, exp.IsInf, exp.Sinh, exp.Cosh, exp.Tanh,
+    exp.Asin, exp.Atan, exp.Atan2, exp.Flatten, exp.IsNan, exp.IsInf, exp.Sinh, exp.Cosh, exp.Tanh,
     exp.RegrSlope, exp.RegrIntercept,
 )  # fmt: skip
 
@@ -251,9 +251,10 @@ def _regexp_replace(node: Any) -> exp.Expr:
 
 def _substring(node: Any) -> exp.Expr:
     start, length = node.args["start"].copy(), node.args.get("length")
+    kind = "_bytes" if kind_of(node.this) in (DType.VARBINARY, DType.BINARY) else ""
     if length is None:
-        return call("athena_substr", node.this.copy(), start)
-    return call("athena_substr3", node.this.copy(), start, length.copy())
+        return call(f"athena_substr{kind}", node.this.copy(), start)
+    return call(f"athena_substr3{kind}", node.this.copy(), start, length.copy())
 
 
 def _listagg(node: Any) -> exp.Expr:
@@ -268,6 +269,13 @@ def _trim(node: Any) -> exp.Expr:
         return node  # type: ignore[no-any-return]
     name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(node.text("position").upper(), "trim")
     return call(name, node.this.copy(), exp.Literal.string(_WHITESPACE))
+
+
+def _split(node: Any) -> exp.Expr:
+    most = node.args.get("limit")
+    if most is None:
+        return call("athena_split", *_pair(node))
+    return call("athena_split_at_most", *_pair(node), cast(most.copy(), DType.BIGINT))
 
 
 def _split_part(node: Any) -> exp.Expr:
@@ -346,6 +354,7 @@ _RULES: dict[type, Rule] = {
     **dict.fromkeys((exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod), arithmetic),
     **dict.fromkeys((exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In), comparison_rule),
     **dict.fromkeys((exp.Cast, exp.TryCast), cast_rule),
+    **dict.fromkeys((exp.NullSafeEQ, exp.NullSafeNEQ), distinct_rule),
     exp.Case: lambda node: equality_rule(branches_rule(node)),
     **dict.fromkeys((exp.If, exp.Coalesce, exp.Union, exp.Except, exp.Intersect), branches_rule),
     exp.Literal: _literal,
@@ -408,6 +417,7 @@ _RULES: dict[type, Rule] = {
     exp.ArraySort: lambda node: sorted_by(node) if node.expression else sort_array(node),
     exp.ArrayPosition: lambda n: cast(membership.position(n), "BIGINT"),
     exp.Reduce: reduce,
+    exp.ConcatWs: join_texts,
     exp.JSONExtractScalar: _json("athena_json_extract_scalar"),
     exp.JSONExtract: lambda node: json_query(node) if node.args.get("json_query") else _JSON_EXTRACT(node),
     **TEXT_NODES,
@@ -417,7 +427,7 @@ _RULES: dict[type, Rule] = {
     exp.RegexpReplace: _regexp_replace,
     exp.RegexpLike: _python("regexp_like", "expression"),
     exp.RegexpCount: _python("regexp_count", "expression"),
-    exp.Split: _python("split", "expression"),
+    exp.Split: _split,
     exp.SplitPart: _split_part,
     exp.StrToMap: _python("split_to_map", "pair_delim", "key_value_delim"),
     exp.Substring: _substring,

@@ -173,7 +173,11 @@ def json_array_contains(node: Any) -> exp.Expr:
 
 
 def width_bucket(node: Any) -> exp.Expr:
-    """Return ``width_bucket`` of equal buckets."""
+    """Return ``width_bucket`` of equal buckets, or of those that an array has the lower bounds of."""
+    if node.args.get("num_buckets") is None:
+        return call(
+            "athena_width_bins", cast(node.this.copy(), DType.DOUBLE), cast(node.args["min_value"].copy(), "DOUBLE[]")
+        )
     bounds = [cast(part.copy(), DType.DOUBLE) for part in (node.this, node.args["min_value"], node.args["max_value"])]
     return call("athena_width_bucket", *bounds, cast(node.args["num_buckets"].copy(), DType.BIGINT))
 

@@ -7,6 +7,7 @@ https://duckdb.org/docs/stable/sql/data_types/struct
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from sqlglot import exp
 
@@ -17,6 +18,7 @@ from localaws.athena.once import once_if_heavy
 from localaws.athena.typing import DType
 from localaws.athena.unnest import DONE, call, cast, field_of
 
+_NESTED: Final = frozenset({DType.ARRAY, DType.MAP, DType.STRUCT})
 #: Returns a value that holds no others, cast from its type to another.
 Plain = Callable[[exp.Expr, exp.DataType, exp.DataType], exp.Expr]
 
@@ -39,6 +41,17 @@ def alike(one: exp.DataType, other: exp.DataType) -> bool:
         return False
     mine, theirs = types.fields(one), types.fields(other)
     return len(mine) == len(theirs) and all(alike(a, b) for (_, a), (_, b) in zip(mine, theirs, strict=True))
+
+
+def _as_duckdb_does(source: exp.DataType, target: exp.DataType) -> bool:
+    """Return whether what arrays and maps hold becomes wider numbers: DuckDB casts these alike, and many at once."""
+    if source.this in (DType.ARRAY, DType.MAP) and source.this == target.this and source.expressions:
+        return all(
+            _as_duckdb_does(a, b) for (_, a), (_, b) in zip(types.fields(source), types.fields(target), strict=True)
+        )
+    if source.this in types.INTEGERS and target.this in types.INTEGERS:
+        return types.INTEGERS[source.this] <= types.INTEGERS[target.this]
+    return source == target or (source.this in types.INTEGERS and target.this == DType.DOUBLE)
 
 
 def is_written_out(value: exp.Expr) -> bool:
@@ -99,8 +112,7 @@ def _names(kind: exp.DataType) -> list[str]:
 def _same_shape(source: exp.DataType, target: exp.DataType) -> bool:
     if source.this == DType.NULL:
         return True
-    nested = (DType.ARRAY, DType.MAP, DType.STRUCT)
-    if source.this not in nested and target.this not in nested:
+    if DType.JSON in (source.this, target.this) or not {source.this, target.this} & _NESTED:
         return True
     mine, theirs = types.fields(source), types.fields(target)
     if source.this == target.this == DType.MAP and not mine:  # MAP()
@@ -118,8 +130,10 @@ def _cast(  # noqa: PLR0911  one branch a type
         return cast(value, target)
     if alike(source, target):
         return value
-    if not (types.has_rows(source) or types.has_rows(target)):
+    if target.this not in _NESTED or source.this == DType.JSON:
         return plain(value, source, target)
+    if _as_duckdb_does(source, target):
+        return cast(value, types.kept(target))
     if target.this == DType.ARRAY:
         return _each(value, source.expressions[0], target.expressions[0], plain)
     if target.this == DType.MAP:

@@ -93,7 +93,7 @@ def _becomes(kind: exp.DataType | None, kept: str) -> bool:
         wanted = exp.DataType.build(kept, dialect="trino")
     except SqlglotError:
         return False
-    if kind.this in types.TEXT and wanted.this in types.TEXT:
+    if kind.this in (*types.TEXT, exp.DType.UUID) and wanted.this in types.TEXT:  # a view of uuids is kept as of texts
         return True
     given, other = exp.Placeholder(), exp.Placeholder()
     given.type, other.type = kind, wanted

@@ -27,7 +27,11 @@ FORMS = {
     "zip": ("1", "cardinality(zip(ARRAY[{}], ARRAY[1]))"),
     "array_remove": ("1", "cardinality(array_remove(ARRAY[1, 9], {}))"),
     "if": ("1", "if({} > 0, 1, 2)"), "comparison": ("1e0", "if({} < 2e0, 1e0, nan())"),
-    "max_by": ("1", "element_at(ARRAY[{}], 1)"),
+    "max_by": ("1", "element_at(ARRAY[{}], 1)"), "substr of bytes": ("X'0102'", "substr({}, 1)"),
+    "substr of three, of bytes": ("X'0102'", "substr({}, 1, 9)"),
+    "array_join": ("'a'", "array_join(ARRAY['a'], {}, 'x')"),
+    "reduce": ("1", "reduce(ARRAY[{}], 0, (s, x) -> x, s -> s * 1)"),
+    "cast of an array": ("ARRAY['1']", "CAST(CAST({} AS array(integer)) AS array(varchar))"),
 }  # fmt: skip
 
 
@@ -72,4 +76,5 @@ def test_a_call_in_group_by_is_the_one_that_is_selected(opened: QueryEngine) -> 
 
 def test_macros_that_name_an_argument_several_times_are_known() -> None:
     assert SEVERAL["athena_substr"] == [0, 1]
+    assert SEVERAL["athena_substr_bytes"] == [0, 1]  # it hands them to athena_substr
     assert "athena_millis" not in SEVERAL

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlglot import exp
 
 from localaws.athena.computing import Computer
 from localaws.athena.engine import QueryEngine
 from localaws.athena.errors import QueryFailed
 from localaws.athena.known_functions import LACKING
 from localaws.athena.macros import MACROS
+from localaws.athena.plan import plan
 from localaws.athena.rewrite_functions import NAMED_FUNCTIONS
 from localaws.athena.signatures import SIGNATURES, overloads
+from localaws.athena.typing import DType
 from localaws.context import Context
 from tests.localaws.athena.answers import comparable
 from tests.localaws.athena.test_sql import OneTable
@@ -75,7 +78,8 @@ WRITTEN = {
     "sequence SSU": "sequence(TIMESTAMP '2024-05-15 00:00:00', TIMESTAMP '2024-05-16 00:00:00', INTERVAL '6' HOUR)",
     "row X+": "CAST(row(1, 2) AS row(a integer, b integer))", "typeof X": "typeof(1)",
     "parse_duration T": "parse_duration('2 h')",
-    "grouping X+": "grouping(k) FROM t GROUP BY ROLLUP (k)", "map AA": "map(ARRAY['a'], ARRAY[1])",
+    "grouping X+": "grouping(k) FROM (VALUES 1) AS q(k) GROUP BY ROLLUP (k)",
+    "map AA": "map(ARRAY['a'], ARRAY[1])",
     "map_agg XX": "map_agg('a', 1)", "acos N": "acos(1)", "asin N": "asin(1)", "chr I": "chr(65)",
     "array_sort AL": "array_sort(ARRAY[2, 1], (x, y) -> x - y)",
     "map_from_entries A": "map_from_entries(ARRAY[ROW('a', 1)])",
@@ -133,6 +137,19 @@ def test_every_form_in_the_table_is_answered(engine: QueryEngine, name: str, ove
     assert answer(engine, f"SELECT {sql}").table.num_columns == 1
 
 
+#: Forms whose sample is NULL, or an array or map of nothing: these are of no type.
+_OF_NOTHING = {("map", ""), ("nullif", "XX")}
+
+
+@pytest.mark.parametrize(("name", "overload"), FORMS)
+def test_the_type_of_what_every_form_gives_is_known(name: str, overload: str) -> None:
+    sql = WRITTEN.get(f"{name} {overload}") or written(name, overload.removesuffix("+"))
+    (kind,) = plan(f"SELECT {sql}", "db", lambda table, place: ({}, {})).types
+    known = [each.this not in (DType.UNKNOWN, DType.NULL) for each in kind.find_all(exp.DataType)]
+    whole = kind.this not in (DType.ARRAY, DType.MAP, DType.STRUCT) or bool(kind.expressions)
+    assert (name, overload) in _OF_NOTHING or (all(known) and whole), kind
+
+
 _FIXED = {"extract", "position", "listagg", "row", "grouping", "typeof"}
 
 
@@ -178,14 +195,11 @@ def _takes(overload: str, letters: str) -> bool:
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("split('a,b,c', ',', 2)", "split with 3 arguments"),
         ("approx_percentile(k, k, 0.5) FROM t", "approx_percentile with 3 arguments"),
         ("approx_distinct(k, 0.01) FROM t", "approx_distinct with 2 arguments"),
         ("max_by(k, s, k) FROM t", "max_by with a number of rows that is not written there"),
-        ("reduce(ARRAY[1], 0, (s, x) -> s + x, s -> s * 2)", "reduce with an output function"),
         ("regexp_replace('a', 'a', x -> x[1])", "regexp_replace(varchar(1), varchar(1), <function>)"),
         ("count(DISTINCT k, s) FROM t", "count(DISTINCT …) of several columns"),
-        ("substr(to_utf8('abc'), 2)", "substr(varbinary, integer)"),
         ("TIMESTAMP '2024-05-15 13:14:15 CET'", "the time zone of '2024-05-15 13:14:15 CET'"),
         ("CAST(s AS timestamp with time zone) FROM t", "a zone read from text"),
         ("from_iso8601_timestamp('2024-05-15T13:14:15+02:00')", "the zone of 2024-05-15T13:14:15+02:00"),
