@@ -23,8 +23,10 @@ from pyiceberg.table.update.snapshot import UpdateSnapshot
 
 from sluice.errors import CommitConflict, CommitUncertain, TableError
 from sluice.tables.text_bounds import mend
+from sluice.tables.transactions import LookedAtOnce, share_the_past
 
 mend()
+share_the_past()
 
 
 def write_data_files(table: Table, rows: pa.Table | pa.RecordBatchReader) -> list[DataFile]:
@@ -109,7 +111,7 @@ def _commit(
     needs: int | None = None,
 ) -> Table:
     try:
-        with table.transaction() as transaction:
+        with LookedAtOnce(table) as transaction:
             if needs is not None:
                 transaction._apply((), (_StillThere(needs=needs),))  # type: ignore[arg-type]  # theirs is a closed list
             with producer(transaction.update_snapshot(snapshot_properties=dict(summary))) as snapshot:
