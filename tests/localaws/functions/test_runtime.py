@@ -210,9 +210,7 @@ def test_a_dry_run_runs_nothing(ctx: Context) -> None:
     assert invoke(ctx, "dry")[1] == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "named"), [({"Runtime": "nodejs22.x"}, "nodejs22.x"), ({"PackageType": "Image"}, "Image")]
-)
+@pytest.mark.parametrize(("options", "named"), [({"Runtime": "java21"}, "java21"), ({"PackageType": "Image"}, "Image")])
 def test_what_cannot_run_is_refused_by_name(ctx: Context, options: dict[str, str], named: str) -> None:
     with pytest.raises(ClientError, match=named):
         function(ctx, "refused", "", **options)
