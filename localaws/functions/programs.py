@@ -49,7 +49,8 @@ def program(runtime: str, handler: str, code: Path, layers: Sequence[Path], *, m
     task_root = bundles.runnable(code, scratch)
     of_layers = [bundles.runnable(layer, scratch, packages="python") for layer in layers]
     paths = (task_root, *of_layers, bundles.aws_runtime(scratch))
-    command = (sys.executable, "-I", "-S", str(_PYTHON_MAIN), handler, *map(str, paths))
+    opt = os.pathsep.join(map(str, layers))
+    command = (sys.executable, "-I", "-S", str(_PYTHON_MAIN), handler, opt, *map(str, paths))
     return Program(command, task_root, lambda given: {})
 
 
