@@ -155,21 +155,24 @@ class LocalAws:
         return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
 
     def _install_services(self) -> None:
-        from localaws import athena, dynamodb, events, functions, glue, iam, kinesis, logs, s3, sns, sqs, stepfunctions
+        from localaws import apigateway, athena, dynamodb, events, functions, glue, iam, kinesis, logs, s3, sns, sqs
+        from localaws import stepfunctions as states
 
-        for service in (iam, s3, sqs, sns, kinesis, dynamodb, logs, functions, events, stepfunctions, glue, athena):
+        services = (iam, s3, sqs, sns, kinesis, dynamodb, logs, functions, events, states, glue, athena, apigateway)
+        for service in services:
             service.install(self.context)
         concurrency.install(self.context)  # last: it wraps what was put in place before, too
 
     def _guarded(self, app: App) -> App:
         """Return ``app`` behind its checks, in this order: origin, signature, faults of tests, permissions."""
         from localaws import iceberg_rest
+        from localaws.apigateway import serving
         from localaws.iam import enforcement
 
         ctx = self.context
         permitted = iceberg_rest.middleware(enforcement.middleware(app, ctx), ctx)
         verified = admission.middleware(faults.middleware(permitted, ctx), ctx)
-        return gate.guard(self._with_own_routes(verified), ctx)
+        return gate.guard(serving.middleware(self._with_own_routes(verified), ctx), ctx)
 
     def _with_own_routes(self, app: App) -> App:
         def route(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

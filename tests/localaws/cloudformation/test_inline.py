@@ -23,7 +23,8 @@ ROLE = {
 NODE = """
 const response = require('cfn-response');
 exports.handler = (event, context) => {
-  if (event.ResourceProperties.Bad && event.RequestType === "Create") return response.send(event, context, response.FAILED, {});
+  const bad = event.ResourceProperties.Bad && event.RequestType === "Create";
+  if (bad) return response.send(event, context, response.FAILED, {});
   return response.send(event, context, response.SUCCESS, {Said: 'node ' + event.ResourceProperties.Word}, 'mine');
 };
 """

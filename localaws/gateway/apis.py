@@ -1,0 +1,74 @@
+"""Which API of API Gateway a request addresses, and whether a web page may call it.
+
+An API is open to whoever can reach it, as on AWS, so its requests are not signed. Web pages can reach it too: only
+those that its CORS configuration names get through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from moto.apigatewayv2.models import apigatewayv2_backends
+
+from localaws import execute_api
+from localaws.context import Context
+
+#: In a WSGI ``environ``: the `Addressed` API.
+API = "localaws.api"
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """The API that a request addresses, and the rest of its target as it was sent: a path and a query."""
+
+    api_id: str
+    path: str
+    query: str
+
+
+def addressed(ctx: Context, host: str, target: str) -> Addressed | None:
+    """Return the API that a request addresses by its host's name or by its path; None if it addresses none."""
+    parts = urlsplit(target)
+    if api_id := execute_api.id_in_host(host, ctx.region):
+        return Addressed(api_id, parts.path, parts.query)
+    if not parts.path.startswith(execute_api.ROOT):
+        return None
+    api_id, slash, rest = parts.path.removeprefix(execute_api.ROOT).partition("/")
+    return Addressed(api_id, slash + rest, parts.query)
+
+
+def http_api(ctx: Context, api_id: str) -> Any:
+    """Return moto's HTTP API of that id in this region, or None."""
+    return apigatewayv2_backends[ctx.account][ctx.region].apis.get(api_id)
+
+
+def cors_headers(ctx: Context, api_id: str, headers: Mapping[str, str], *, preflight: bool) -> list[tuple[str, str]]:
+    """Return the headers by which the API's CORS configuration lets a page read; none if it names no such origin.
+
+    ``headers`` are the request's, by lower-case name.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+    """
+    api, origin = http_api(ctx, api_id), headers.get("origin")
+    rules: Mapping[str, Any] = (api.cors_configuration if api is not None else None) or {}
+    allowed = rules.get("allowOrigins") or []
+    if origin is None or not any(_names(pattern, origin) for pattern in allowed):
+        return []
+    told = [("Access-Control-Allow-Origin", "*" if "*" in allowed else origin), ("Vary", "Origin")]
+    if rules.get("allowCredentials"):
+        told.append(("Access-Control-Allow-Credentials", "true"))
+    lists = {"Expose": rules.get("exposeHeaders")}
+    if preflight:
+        lists |= {"Allow-M": rules.get("allowMethods"), "Allow": rules.get("allowHeaders")}
+        if rules.get("maxAge") is not None:
+            told.append(("Access-Control-Max-Age", str(rules["maxAge"])))
+    names = {"Expose": "Expose-Headers", "Allow-M": "Allow-Methods", "Allow": "Allow-Headers"}
+    return told + [(f"Access-Control-{names[kind]}", ",".join(values)) for kind, values in lists.items() if values]
+
+
+def _names(pattern: str, origin: str) -> bool:
+    """Return whether an allowed origin is this one: itself, any, or any of one scheme."""
+    scheme, _, rest = pattern.partition("://")
+    return pattern in ("*", origin) or (rest == "*" and origin.startswith(f"{scheme}://"))
