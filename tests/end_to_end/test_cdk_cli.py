@@ -3,82 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
-from sluice.cli.assembly import NODE
-from tests.folders import ROOT
+from tests.end_to_end.foreign import App, copied, good
 
 pytestmark = pytest.mark.slow
-
-APPS = Path(__file__).parent / "foreign_apps"
-CDK = ROOT / "node_modules" / ".bin" / "cdk"
-REGION = "us-east-1"
 
 
 @pytest.fixture(scope="module")
 def app(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> App:
-    folder = tmp_path_factory.mktemp("apps") / "worker"
-    shutil.copytree(APPS / "worker", folder)
-    return App(folder, endpoint)
+    return copied("worker", tmp_path_factory.mktemp("apps"), endpoint)
 
 
-class App:
-    """A foreign app in ``folder``, and the local AWS that it is deployed to."""
-
-    def __init__(self, folder: Path, endpoint: str) -> None:
-        self.folder, self.endpoint = folder, endpoint
-
-    def cdk(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the CLI as its user does, in the app's folder."""
-        own = {name: value for name, value in os.environ.items() if name not in ("AWS_PROFILE", "AWS_SESSION_TOKEN")}
-        given = {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "JSII_NODE": str(NODE),
-            "CI": "1",
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(NODE.parent), os.environ["PATH"]]),
-        }
-        command = [str(NODE), str(CDK), *arguments, "--no-notices"]
-        return subprocess.run(
-            command, cwd=self.folder, env={**own, **given, **variables}, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service, endpoint_url=self.endpoint, region_name=REGION,
-            aws_access_key_id="test", aws_secret_access_key="test",
-        )  # fmt: skip
-
-    def outputs(self) -> dict[str, str]:
-        (stack,) = self.client("cloudformation").describe_stacks(StackName="worker")["Stacks"]
-        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-
-    def works(self, message: str) -> str:
-        """Send a message, and return what the function made of it."""
-        outputs, s3 = self.outputs(), self.client("s3")
-        self.client("sqs").send_message(QueueUrl=outputs["QueueUrl"], MessageBody=message)
-        for _ in range(600):
-            if s3.list_objects_v2(Bucket=outputs["BucketName"], Prefix=message)["KeyCount"]:
-                return str(s3.get_object(Bucket=outputs["BucketName"], Key=message)["Body"].read().decode())
-            time.sleep(0.1)
-        raise AssertionError(f"{message} was not worked off within a minute")
-
-
-def good(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
+def works(app: App, message: str) -> str:
+    """Send a message, and return what the function made of it."""
+    outputs, s3 = app.outputs(), app.client("s3")
+    app.client("sqs").send_message(QueueUrl=outputs["QueueUrl"], MessageBody=message)
+    for _ in range(600):
+        if s3.list_objects_v2(Bucket=outputs["BucketName"], Prefix=message)["KeyCount"]:
+            return str(s3.get_object(Bucket=outputs["BucketName"], Key=message)["Body"].read().decode())
+        time.sleep(0.1)
+    raise AssertionError(f"{message} was not worked off within a minute")
 
 
 def test_a_foreign_app_is_bootstrapped_deployed_changed_and_destroyed(app: App) -> None:
@@ -90,17 +37,17 @@ def test_a_foreign_app_is_bootstrapped_deployed_changed_and_destroyed(app: App) 
     deploy = ("deploy", "--require-approval", "never")
     good(app.cdk(*deploy, "--outputs-file", "outputs.json"))
     assert json.loads((app.folder / "outputs.json").read_text())["worker"] == app.outputs()
-    assert app.works("one") == "hello one"
+    assert works(app, "one") == "hello one"
 
     said = app.cdk("diff", "--fail", GREETING="good day")
     assert said.returncode == 1
     assert "good day" in said.stdout + said.stderr
     good(app.cdk(*deploy, GREETING="good day"))
-    assert app.works("two") == "good day two"
+    assert works(app, "two") == "good day two"
     handler = app.folder / "function" / "index.py"
     handler.write_text(handler.read_text().replace("{record['body']}", "{record['body']}!"))
     good(app.cdk(*deploy, GREETING="good day", PROTECTED="1"))
-    assert app.works("three") == "good day three!"
+    assert works(app, "three") == "good day three!"
     assert "(no changes)" in good(app.cdk(*deploy, GREETING="good day", PROTECTED="1"))
 
     bucket = app.outputs()["BucketName"]
@@ -113,7 +60,7 @@ def test_a_foreign_app_is_bootstrapped_deployed_changed_and_destroyed(app: App) 
     kept = app.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
     assert [each["Key"] for each in kept] == ["one", "three", "two"], "what is retained stays, with what is in it"
     good(app.cdk(*deploy))
-    assert app.works("four") == "hello four!"
+    assert works(app, "four") == "hello four!"
 
 
 @pytest.mark.proof
