@@ -23,7 +23,7 @@ _CHECKED = {
     "create_stage": "stage",
 }
 #: Operations that would declare what is never looked at when a request is answered.
-_REFUSED = {
+REFUSED = {
     "create_authorizer": "authorizers do",
     "create_domain_name": "domain names do",
     "create_api_mapping": "API mappings do",
@@ -40,12 +40,12 @@ def install(ctx: Context) -> None:
     """Look at what is declared before moto takes it."""
     for name, kind in _CHECKED.items():
         replace(ApiGatewayV2Response, name, _checked(name, kind))
-    for name, what in _REFUSED.items():
+    for name, what in REFUSED.items():
         put(ApiGatewayV2Response, name, _refused(what))
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(Api, "__init__")(self, *args, **kwargs)
-        self.api_endpoint = execute_api.url_of(ctx.endpoint, self.api_id)
+        vars(self).update(api_endpoint=execute_api.url_of(ctx.endpoint, self.api_id))
 
     replace(Api, "__init__", init)
 

@@ -46,7 +46,7 @@ def http_api(ctx: Context, api_id: str) -> Any:
 
 
 def cors_headers(ctx: Context, api_id: str, headers: Mapping[str, str], *, preflight: bool) -> list[tuple[str, str]]:
-    """Return the headers by which the API's CORS configuration lets a page read; none if it names no such origin.
+    """Return the headers by which the API's CORS configuration lets a page read; empty if it names no such origin.
 
     ``headers`` are the request's, by lower-case name.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
