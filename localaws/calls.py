@@ -13,7 +13,7 @@ from moto.core.base_backend import BaseBackend
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores
 
-from localaws.apigateway import declared
+from localaws.apigateway import declared, declared_rest
 from localaws.athena import api as athena
 from localaws.cloudformation import api as cloudformation
 from localaws.functions import account_settings
@@ -22,10 +22,10 @@ from localaws.logs import keys as logs
 
 #: The services that localaws stands behind, as boto3 calls them, and moto's package of each.
 SERVICES: Final = {
-    "apigatewayv2": "apigatewayv2", "athena": "athena", "cloudformation": "cloudformation", "cloudwatch": "cloudwatch", "dynamodb": "dynamodb",
-    "events": "events", "glue": "glue", "iam": "iam", "kinesis": "kinesis", "kms": "kms", "lambda": "awslambda",
-    "logs": "logs", "s3": "s3", "scheduler": "scheduler", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
-    "stepfunctions": "stepfunctions", "sts": "sts",
+    "apigateway": "apigateway", "apigatewayv2": "apigatewayv2", "athena": "athena", "cloudformation": "cloudformation",
+    "cloudwatch": "cloudwatch", "dynamodb": "dynamodb", "events": "events", "glue": "glue", "iam": "iam",
+    "kinesis": "kinesis", "kms": "kms", "lambda": "awslambda", "logs": "logs", "s3": "s3", "scheduler": "scheduler",
+    "sns": "sns", "sqs": "sqs", "ssm": "ssm", "stepfunctions": "stepfunctions", "sts": "sts",
 }  # fmt: skip
 
 #: What localaws answers itself, of which moto need not have anything: it is put into moto's classes at a start.
@@ -47,7 +47,7 @@ def calls(service: str) -> tuple[list[str], list[str]]:
         name: camelcase_to_underscores(name)
         for name in botocore.session.get_session().get_service_model(service).operation_names
     }
-    refused = declared.REFUSED if service == "apigatewayv2" else {}
+    refused = {"apigateway": declared_rest.REFUSED, "apigatewayv2": declared.REFUSED}.get(service, {})
     there = [
         name
         for name, ours in names.items()

@@ -44,15 +44,26 @@ def id_in_host(name: str, region: str) -> str:
 
 
 def refused(kind: str, given: Mapping[str, Any]) -> str | None:
-    """Return why an ``api``, ``route``, ``integration`` or ``stage`` does not run locally, or None if it does.
+    """Return why a part of an API (``api``, ``route``, ``method``, …) does not run locally, or None if it does.
 
     ``given`` are properties as the API names them (``routeKey``). What is left out or empty is not looked at.
     """
     for name, wanted in _ONLY[kind].items():
         if (value := given.get(name)) not in (None, "", [], {}, False) and not re.fullmatch(wanted, str(value)):
             return f"{name} {value} does not run locally" + (f", {_PLAIN[name]} does" if name in _PLAIN else "")
+    if kind == "integrationResponse":
+        return _refused_response(given)
     if kind == "integration" and given.get("integrationSubtype"):
         return f"integrationSubtype {given['integrationSubtype']} does not run locally, AWS_PROXY of a function does"
+    return None
+
+
+def _refused_response(given: Mapping[str, Any]) -> str | None:
+    """Return why a MOCK integration's answer is not fixed, or None if it is."""
+    if any(not re.fullmatch(r"'[^']*'", str(value)) for value in (given.get("responseParameters") or {}).values()):
+        return "responseParameters other than fixed texts do not run locally"
+    if any("$" in str(text) for text in (given.get("responseTemplates") or {}).values()):
+        return "responseTemplates with variables do not run locally"
     return None
 
 
@@ -79,6 +90,28 @@ _ONLY: Mapping[str, Mapping[str, str]] = {
         "payloadFormatVersion": r"1\.0|2\.0",
         "integrationUri": r"arn:[^$]*:lambda:[^$]*",
     },
+    "restApi": {"policy": _NOTHING, "apiKeySource": "HEADER"},
+    "restApiChange": {},
+    "method": {
+        "authorizationType": "NONE",
+        "authorizerId": _NOTHING,
+        "apiKeyRequired": _NOTHING,
+        "requestParameters": _NOTHING,
+        "requestModels": _NOTHING,
+        "requestValidatorId": _NOTHING,
+    },
+    "restIntegration": {
+        "type": "AWS_PROXY|MOCK",
+        "connectionType": "INTERNET",
+        "connectionId": _NOTHING,
+        "credentials": _NOTHING,
+        "requestParameters": _NOTHING,
+        "cacheKeyParameters": _NOTHING,
+        "contentHandling": _NOTHING,
+        "tlsConfig": _NOTHING,
+        "uri": r"arn:[^$]*:lambda:[^$]*",
+    },
+    "integrationResponse": {"selectionPattern": _NOTHING, "contentHandling": _NOTHING},
     "stage": {"clientCertificateId": _NOTHING, "deploymentId": _NOTHING},
 }
 _PLAIN = {
@@ -86,6 +119,8 @@ _PLAIN = {
     "authorizationType": "NONE",
     "integrationType": "AWS_PROXY of a function",
     "connectionType": "INTERNET",
+    "type": "AWS_PROXY of a function or MOCK",
+    "uri": "a function's",
     "integrationUri": "a function's ARN",
     "target": "an API with an integration, a route and a stage of their own",
 }

@@ -134,6 +134,8 @@ class LocalAws:
         from moto.core.model_instances import reset_model_data
         from moto.moto_server import werkzeug_app
 
+        from localaws import apigateway
+
         # moto's default reflects every origin; what a bucket's CORS rules allow, `localaws.gateway.cors` says.
         replace(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
         BackendDict.reset()
@@ -150,6 +152,8 @@ class LocalAws:
             # With the first call of it: a deployment at the start needs none.
             if service == "cloudformation":
                 api.install(self.context, self.engine)
+            if service == "apigateway":
+                apigateway.install_rest()
             return werkzeug_app.create_backend_app(service)
 
         return self._guarded(werkzeug_app.DomainDispatcherApplication(create))

@@ -1,10 +1,10 @@
-"""API Gateway: HTTP APIs whose routes invoke functions. moto keeps what is declared, this answers the requests."""
+"""API Gateway: HTTP and REST APIs that invoke functions. moto keeps what is declared, this answers the requests."""
 
 from __future__ import annotations
 
 from localaws.context import Context
 
-__all__ = ["install"]
+__all__ = ["install", "install_rest"]
 
 
 def install(ctx: Context) -> None:
@@ -12,3 +12,10 @@ def install(ctx: Context) -> None:
     from localaws.apigateway import declared
 
     declared.install(ctx)
+
+
+def install_rest() -> None:
+    """Do the same for REST APIs, of which moto's part takes long to import: with the first call of API Gateway."""
+    from localaws.apigateway import declared_rest
+
+    declared_rest.install()

@@ -20,7 +20,7 @@ _TEXTS = ("text/", "application/json", "application/javascript", "application/xm
 
 @dataclass(frozen=True)
 class Asked:
-    """A request to an API; ``path`` is decoded, ``query`` as it was sent, names of ``headers`` in lower case."""
+    """A request to an API; ``path`` is decoded, ``query`` and ``headers`` are as they were sent."""
 
     method: str
     path: str
@@ -33,9 +33,10 @@ class Asked:
 
     @property
     def joined(self) -> dict[str, str]:
-        """Return the headers, the values of one name joined by commas."""
+        """Return the headers by lower-case name, the values of one name joined by commas."""
         found: dict[str, str] = {}
-        for name, value in self.headers:
+        for sent, value in self.headers:
+            name = sent.lower()
             found[name] = f"{found[name]},{value}" if name in found else value
         return found
 
@@ -174,6 +175,21 @@ def _first(asked: Asked, taken: Taken) -> dict[str, Any]:
     }
 
 
+def rest_event(asked: Asked, taken: Taken, *, binary: Sequence[str]) -> dict[str, Any]:
+    """Return the event of a REST API's proxy integration; ``binary`` are the media types that it takes for binary."""
+    made = _first(asked, taken)
+    del made["version"]
+    made["requestContext"]["path"] = f"/{taken.stage}{asked.path}"
+    encoded = bool(asked.body) and is_binary(asked.joined.get("content-type", ""), binary)
+    text = base64.b64encode(asked.body).decode() if encoded else asked.body.decode("utf-8", "replace")
+    return {**made, "body": text if asked.body else None, "isBase64Encoded": encoded}
+
+
+def is_binary(media_type: str, binary: Sequence[str]) -> bool:
+    """Return whether a REST API takes a media type for binary: it is declared, or all are (``*/*``)."""
+    return "*/*" in binary or media_type.partition(";")[0].strip().lower() in binary
+
+
 def _many(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -194,7 +210,7 @@ def _body(asked: Asked) -> tuple[str | None, bool]:
     return base64.b64encode(asked.body).decode(), True
 
 
-def answer(version: str, returned: Any) -> Answer:
+def answer(version: str, returned: Any, *, default_type: str = "text/plain; charset=utf-8") -> Answer:
     """Return the answer for what a function returned; raises `Malformed`."""
     if not isinstance(returned, dict) or "statusCode" not in returned:
         if version != "2.0":
@@ -209,7 +225,7 @@ def answer(version: str, returned: Any) -> Answer:
         headers = [pair for pair in headers if pair[0] not in many]
         headers += [(str(name), str(value)) for name, values in many.items() for value in values]
     if not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("Content-Type", "text/plain; charset=utf-8"))
+        headers.append(("Content-Type", default_type))
     if any(mark in text for pair in headers for text in pair for mark in "\r\n\0"):
         raise Malformed("a header goes on in a second line")
     return Answer(_status(returned["statusCode"]), headers, _content(returned))

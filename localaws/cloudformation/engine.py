@@ -212,7 +212,8 @@ class StackEngine:
         return execute_api.reached_here(text, self.ctx.endpoint, self.ctx.region, self._is_api)
 
     def _is_api(self, name: str) -> bool:
-        return api.find(self.ctx, "apigatewayv2", "GetApi", ApiId=name) is not None
+        as_http = api.find(self.ctx, "apigatewayv2", "GetApi", ApiId=name)
+        return as_http is not None or api.find(self.ctx, "apigateway", "GetRestApi", restApiId=name) is not None
 
     def _ssm(self, name: str) -> str:
         answer: Any = api.find(self.ctx, "ssm", "GetParameter", Name=name)

@@ -6,6 +6,7 @@ those that its CORS configuration names get through.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,12 @@ def addressed(ctx: Context, host: str, target: str) -> Addressed | None:
 def http_api(ctx: Context, api_id: str) -> Any:
     """Return moto's HTTP API of that id in this region, or None."""
     return apigatewayv2_backends[ctx.account][ctx.region].apis.get(api_id)
+
+
+def rest_api(ctx: Context, api_id: str) -> Any:
+    """Return moto's REST API of that id in this region, or None; moto's part is imported when one is made first."""
+    models = sys.modules.get("moto.apigateway.models")
+    return models.apigateway_backends[ctx.account][ctx.region].apis.get(api_id) if models else None
 
 
 def cors_headers(ctx: Context, api_id: str, headers: Mapping[str, str], *, preflight: bool) -> list[tuple[str, str]]:
