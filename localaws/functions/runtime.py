@@ -272,6 +272,7 @@ def _generation(ctx: Context, function: Any) -> str:
     role_id = getattr(callers.role_of(ctx, function.role), "id", None)
     configuration = (
         function.code_sha_256,
+        function.run_time,
         function.handler,
         function.role,
         role_id,

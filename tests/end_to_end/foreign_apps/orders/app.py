@@ -2,7 +2,7 @@
 
 import os
 
-from aws_cdk import App, CfnOutput, RemovalPolicy, Stack, custom_resources
+from aws_cdk import App, CfnOutput, RemovalPolicy, Stack, aws_apigateway, custom_resources
 from aws_cdk import aws_apigatewayv2 as api_gateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
@@ -42,6 +42,8 @@ site = s3.Bucket(stack, "Site", removal_policy=RemovalPolicy.DESTROY, auto_delet
 if os.environ.get("PAGE"):
     page = s3_deployment.Source.data("index.html", os.environ["PAGE"])
     s3_deployment.BucketDeployment(stack, "Page", destination_bucket=site, sources=[page])
+    rest = aws_apigateway.LambdaRestApi(stack, "Rest", handler=function)
+    CfnOutput(stack, "RestUrl", value=rest.url_for_path("/orders"))
 logs.LogRetention(stack, "Retention", log_group_name="/orders/log", retention=logs.RetentionDays.ONE_WEEK)
 first = custom_resources.AwsSdkCall(
     service="DynamoDB",

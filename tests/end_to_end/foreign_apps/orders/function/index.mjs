@@ -6,6 +6,7 @@ const client = DynamoDBDocumentClient.from(new DynamoDBClient({}));
 
 export const handler = async (event) => {
   const id = event.pathParameters?.id;
+  if (event.resource) return { statusCode: 200, body: `${event.httpMethod} ${event.path}` }; // of a REST API
   switch (event.routeKey) {
     case "GET /orders":
       return (await client.send(new ScanCommand({ TableName: table }))).Items.map((each) => each.id).sort();
