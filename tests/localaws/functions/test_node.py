@@ -5,6 +5,7 @@
 import base64
 import io
 import json
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -189,6 +190,15 @@ def test_lines_are_json_where_the_function_asks_for_it(ctx: Context) -> None:
     assert [json.loads(line)["message"] for line in lines if line.startswith("{")] == ["careful"]
 
 
+@pytest.fixture
+def sdk() -> None:
+    """The AWS SDK that AWS's Node brings, of which the tests lock a part."""
+    if not (programs.aws_node_modules() / "@aws-sdk" / "client-s3").is_dir():
+        reason = "node_modules has no @aws-sdk/client-s3: `make node_modules` installs it"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+@pytest.mark.usefixtures("sdk")
 @pytest.mark.parametrize("load", ["require('@aws-sdk/client-s3')", "await import('@aws-sdk/client-s3')"])
 def test_the_sdk_of_awss_runtime_calls_the_local_aws_as_the_functions_role(ctx: Context, load: str) -> None:
     source = (
