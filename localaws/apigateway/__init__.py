@@ -16,6 +16,8 @@ def install(ctx: Context) -> None:
 
 def install_rest() -> None:
     """Do the same for REST APIs, of which moto's part takes long to import: with the first call of API Gateway."""
-    from localaws.apigateway import declared_rest
+    from localaws.apigateway import declared_rest, rest_apis
+    from localaws.gateway import apis
 
     declared_rest.install()
+    apis.ask_of_rest(rest_apis.lets)

@@ -18,23 +18,39 @@ from localaws.context import Context
 log = logging.getLogger("localaws.apigateway")
 
 _FAILED = told(502, "Internal server error")
+_MISCONFIGURED = told(500, "Internal server error")
 _OF_FAILURES = {
-    Failure.FORBIDDEN: told(500, "Internal server error"),
-    Failure.THROTTLED: told(500, "Internal server error"),
+    Failure.FORBIDDEN: _MISCONFIGURED,
+    Failure.THROTTLED: _MISCONFIGURED,
     Failure.SLOW: told(504, "Endpoint request timed out"),
 }
 #: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 _LONGEST_MS = 29_000
 
 
-def answered(ctx: Context, api: Any, asked: Asked) -> Answer:
-    """Return the answer of moto's REST API ``api``."""
-    name, _, rest = asked.path.lstrip("/").partition("/")
+def lets(api: Any, path: str, origin: str) -> bool:
+    """Return whether a page of ``origin`` may ask ``path``: the fixed answer to OPTIONS there names it, or all."""
+    _, deployment, inner = _deployed(api, path)
+    found = routes.find(declared_rest.deployed(deployment), "OPTIONS", inner) if deployment is not None else None
+    if found is None or found[1].integration_type != "MOCK":
+        return False
+    headers = {name.lower(): value for name, value in _mocked(found[1]).headers}
+    return headers.get("access-control-allow-origin") in ("*", origin)
+
+
+def _deployed(api: Any, path: str) -> tuple[Any, Any, str]:
+    """Return the stage and the deployment that a path means, and the rest of it; None where there is none."""
+    name, _, rest = path.lstrip("/").partition("/")
     stage = api.stages.get(name)
     deployment = api.deployments.get(stage.deployment_id) if stage is not None else None
+    return stage, deployment, f"/{rest}".rstrip("/") or "/"
+
+
+def answered(ctx: Context, api: Any, asked: Asked) -> Answer:
+    """Return the answer of moto's REST API ``api``."""
+    stage, deployment, path = _deployed(api, asked.path)
     if deployment is None:
         return told(403, "Forbidden")
-    path = f"/{rest}".rstrip("/") or "/"
     found = routes.find(declared_rest.deployed(deployment), asked.method, path)
     if found is None:
         return told(403, "Missing Authentication Token")
@@ -47,7 +63,10 @@ def answered(ctx: Context, api: Any, asked: Asked) -> Answer:
 
 def _mocked(integration: Any) -> Answer:
     """Return the fixed answer of a MOCK integration, as CDK makes them for preflight requests."""
-    (response,) = (integration.integration_responses or {}).values()
+    responses = list((integration.integration_responses or {}).values())
+    if len(responses) != 1:
+        return _MISCONFIGURED
+    response = responses[0]
     header = "method.response.header."
     headers = [
         (name.removeprefix(header), value.strip("'"))

@@ -7,16 +7,18 @@ those that its CORS configuration names get through.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from moto.apigatewayv2.models import apigatewayv2_backends
 
 from localaws import execute_api
 from localaws.context import Context
 
+#: Whether a REST API lets a page of an origin to a path: asks what is imported with the first REST API.
+_rest_lets: Callable[[Any, str, str], bool] = lambda *_: False  # noqa: E731
 #: In a WSGI ``environ``: the `Addressed` API.
 API = "localaws.api"
 
@@ -50,6 +52,20 @@ def rest_api(ctx: Context, api_id: str) -> Any:
     """Return moto's REST API of that id in this region, or None; moto's part is imported when one is made first."""
     models = sys.modules.get("moto.apigateway.models")
     return models.apigateway_backends[ctx.account][ctx.region].apis.get(api_id) if models else None
+
+
+def ask_of_rest(lets: Callable[[Any, str, str], bool]) -> None:
+    """Register what says whether a REST API lets a page of an origin to a path: ``lets(api, path, origin)``."""
+    global _rest_lets  # noqa: PLW0603  as moto's classes are, process-wide
+    _rest_lets = lets
+
+
+def lets_page(ctx: Context, api: Addressed, headers: Mapping[str, str], *, preflight: bool) -> bool:
+    """Return whether the API lets a page send this request: ``headers`` by lower-case name, ``origin`` among them."""
+    if cors_headers(ctx, api.api_id, headers, preflight=preflight):
+        return True
+    rest = rest_api(ctx, api.api_id)
+    return rest is not None and _rest_lets(rest, unquote(api.path), headers["origin"])
 
 
 def cors_headers(ctx: Context, api_id: str, headers: Mapping[str, str], *, preflight: bool) -> list[tuple[str, str]]:

@@ -135,9 +135,9 @@ def _of_api(ctx: Context, asked: Asked, api: apis.Addressed) -> Refusal | None:
     if "upgrade" in asked.headers and asked.headers["upgrade"].lower() != "h2c":
         return Refusal("it asks for another protocol than HTTP")
     if "origin" in asked.headers:
-        if apis.cors_headers(ctx, api.api_id, asked.headers, preflight=asked.method == "OPTIONS"):
+        if apis.lets_page(ctx, api, asked.headers, preflight=asked.method == "OPTIONS"):
             return None
-        return Refusal("a page of that origin asks, and the API's CORS configuration does not name it")
+        return Refusal("a page of that origin asks, and neither the API's CORS configuration nor OPTIONS names it")
     return None if asked.method == "OPTIONS" and not _is_browser(asked.headers) else _page(asked, None)
 
 

@@ -306,3 +306,15 @@ def test_what_does_not_run_is_refused_by_the_api_too(ctx: Context) -> None:
             call()
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     assert [each["RouteKey"] for each in client.get_routes(ApiId=name)["Items"]] == ["GET /a"]
+
+
+def test_a_body_in_pieces_is_whole(ctx: Context, deploy: Deploy) -> None:
+    root = made(deploy, api(ECHO, "$default"))
+    pieces = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in (b"one ", b"two ", b"three")) + b"0\r\n\r\n"
+    event = echoed(send(ctx, "POST", root, {"Transfer-Encoding": "chunked", "Content-Type": "text/plain"}, pieces))
+    assert event["body"] == "one two three"
+
+
+def test_a_body_that_is_too_long_is_refused(ctx: Context, deploy: Deploy) -> None:
+    root = made(deploy, api(ECHO, "$default"))
+    assert send(ctx, "POST", root, {"Content-Type": "text/plain"}, b"x" * (10 * 2**20 + 1)).status == 413

@@ -141,9 +141,23 @@ def test_a_function_is_invoked_only_where_its_policy_lets_the_method(ctx: Contex
     assert send(ctx, "GET", f"{root}/items/1").status == 500
 
 
-def test_no_page_reaches_a_rest_api(ctx: Context, deploy: Deploy) -> None:
-    root = made(deploy, rest(ECHO))
-    assert send(ctx, "GET", root, {"Origin": "https://evil.example"}).status == 403
+@pytest.mark.parametrize(("told", "let"), [("*", True), ("https://shop.example", True), ("https://a.example", False)])
+def test_a_page_reaches_the_paths_whose_fixed_answer_names_it(
+    ctx: Context, deploy: Deploy, told: str, let: bool
+) -> None:
+    answers = [
+        {"StatusCode": "204", "ResponseParameters": {"method.response.header.Access-Control-Allow-Origin": f"'{told}'"}}
+    ]
+    fixed = method("OPTIONS", {"Ref": "Items"}, Integration={"Type": "MOCK", "IntegrationResponses": answers})
+    fixed["Properties"]["MethodResponses"] = [
+        {"StatusCode": "204", "ResponseParameters": {"method.response.header.Access-Control-Allow-Origin": True}}
+    ]
+    root = made(deploy, rest(ECHO, Asked=fixed))
+    page = {"Origin": "https://shop.example", "Sec-Fetch-Site": "cross-site", "User-Agent": "Mozilla/5.0"}
+    before = send(ctx, "OPTIONS", f"{root}/items", {**page, "Access-Control-Request-Method": "GET"})
+    assert (before.status, before.headers.get("access-control-allow-origin")) == ((204, told) if let else (403, None))
+    assert send(ctx, "GET", f"{root}/items", page).status == (200 if let else 403)
+    assert send(ctx, "GET", f"{root}/items/1", page).status == 403, "nothing is said there"
 
 
 HTTP = {"Type": "HTTP_PROXY", "IntegrationHttpMethod": "GET", "Uri": "https://a.example"}
