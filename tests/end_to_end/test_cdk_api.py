@@ -64,13 +64,14 @@ def test_an_api_with_a_table_is_deployed_asked_changed_and_destroyed(app: App) -
 
 
 @pytest.mark.proof
-def test_files_are_put_into_a_bucket_and_a_rest_api_answers(app: App) -> None:
+def test_files_are_put_into_a_bucket_and_a_provider_waits_for_what_it_makes(app: App) -> None:
     s3 = app.client("s3")
     for page in ("<p>one</p>", "<p>two</p>"):
         good(app.cdk(*DEPLOY, PAGE=page))
         assert s3.get_object(Bucket=app.outputs()["SiteName"], Key="index.html")["Body"].read().decode() == page
         with urllib.request.urlopen(app.outputs()["RestUrl"]) as answer:
             assert answer.read() == b"GET /orders"
+        assert app.outputs()["Made"] == "Create", "a state machine waited until it was complete"
     site = app.outputs()["SiteName"]
     good(app.cdk("destroy", "--force", PAGE="-"))
     assert site not in [each["Name"] for each in s3.list_buckets()["Buckets"]]

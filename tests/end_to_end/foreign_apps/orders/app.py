@@ -2,7 +2,7 @@
 
 import os
 
-from aws_cdk import App, CfnOutput, RemovalPolicy, Stack, aws_apigateway, custom_resources
+from aws_cdk import App, CfnOutput, CustomResource, Duration, RemovalPolicy, Stack, aws_apigateway, custom_resources
 from aws_cdk import aws_apigatewayv2 as api_gateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
@@ -43,6 +43,31 @@ if os.environ.get("PAGE"):
     page = s3_deployment.Source.data("index.html", os.environ["PAGE"])
     s3_deployment.BucketDeployment(stack, "Page", destination_bucket=site, sources=[page])
     rest = aws_apigateway.LambdaRestApi(stack, "Rest", handler=function)
+    inline = """
+def start(event, context):
+    return {"PhysicalResourceId": "made", "Data": {"Said": event["RequestType"]}}
+def is_complete(event, context):
+    return {"IsComplete": True}
+"""
+    start, is_complete = (
+        lambda_.Function(
+            stack,
+            name,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler=f"index.{name}",
+            code=lambda_.Code.from_inline(inline),
+        )
+        for name in ("start", "is_complete")
+    )
+    provider = custom_resources.Provider(
+        stack,
+        "Provider",
+        on_event_handler=start,
+        is_complete_handler=is_complete,
+        query_interval=Duration.seconds(1),
+    )
+    made = CustomResource(stack, "Made", service_token=provider.service_token)
+    CfnOutput(stack, "Made", value=made.get_att_string("Said"))
     CfnOutput(stack, "RestUrl", value=rest.url_for_path("/orders"))
 logs.LogRetention(stack, "Retention", log_group_name="/orders/log", retention=logs.RetentionDays.ONE_WEEK)
 first = custom_resources.AwsSdkCall(
