@@ -71,7 +71,7 @@ def test_files_are_put_into_a_bucket_and_a_provider_waits_for_what_it_makes(app:
         assert s3.get_object(Bucket=app.outputs()["SiteName"], Key="index.html")["Body"].read().decode() == page
         with urllib.request.urlopen(app.outputs()["RestUrl"]) as answer:
             assert answer.read() == b"GET /orders"
-        assert app.outputs()["Made"] == "Create", "a state machine waited until it was complete"
+        assert app.outputs()["Said"] == "Create", "a state machine waited until it was complete"
     site = app.outputs()["SiteName"]
     good(app.cdk("destroy", "--force", PAGE="-"))
     assert site not in [each["Name"] for each in s3.list_buckets()["Buckets"]]

@@ -67,7 +67,7 @@ def is_complete(event, context):
         query_interval=Duration.seconds(1),
     )
     made = CustomResource(stack, "Made", service_token=provider.service_token)
-    CfnOutput(stack, "Made", value=made.get_att_string("Said"))
+    CfnOutput(stack, "Said", value=made.get_att_string("Said"))
     CfnOutput(stack, "RestUrl", value=rest.url_for_path("/orders"))
 logs.LogRetention(stack, "Retention", log_group_name="/orders/log", retention=logs.RetentionDays.ONE_WEEK)
 first = custom_resources.AwsSdkCall(
