@@ -34,13 +34,15 @@ class Addressed:
 
 def addressed(ctx: Context, host: str, target: str) -> Addressed | None:
     """Return the API that a request addresses by its host's name or by its path; None if it addresses none."""
-    parts = urlsplit(target)
+    if not target.startswith("/"):  # the whole address
+        target = urlsplit(target)._replace(scheme="", netloc="").geturl()
+    path, _, query = target.partition("?")
     if api_id := execute_api.id_in_host(host, ctx.region):
-        return Addressed(api_id, parts.path, parts.query)
-    if not parts.path.startswith(execute_api.ROOT):
+        return Addressed(api_id, path, query)
+    if not path.startswith(execute_api.ROOT):
         return None
-    api_id, slash, rest = parts.path.removeprefix(execute_api.ROOT).partition("/")
-    return Addressed(api_id, slash + rest, parts.query)
+    api_id, slash, rest = path.removeprefix(execute_api.ROOT).partition("/")
+    return Addressed(api_id, slash + rest, query)
 
 
 def http_api(ctx: Context, api_id: str) -> Any:

@@ -75,7 +75,7 @@ def guard(app: App, ctx: Context) -> App:
         asked = _read(environ, headers)
         if isinstance(asked, Refusal):
             return _refuse(environ, headers, start_response, asked)
-        if (api := apis.addressed(ctx, asked.host, str(environ["RAW_URI"]))) is not None:
+        if (api := apis.addressed(ctx, asked.host, str(environ[TARGET]))) is not None:
             if refusal := _of_api(ctx, asked, api):
                 return _refuse(environ, headers, start_response, refusal)
             environ[apis.API] = api

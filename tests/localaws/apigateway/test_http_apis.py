@@ -318,3 +318,13 @@ def test_a_body_in_pieces_is_whole(ctx: Context, deploy: Deploy) -> None:
 def test_a_body_that_is_too_long_is_refused(ctx: Context, deploy: Deploy) -> None:
     root = made(deploy, api(ECHO, "$default"))
     assert send(ctx, "POST", root, {"Content-Type": "text/plain"}, b"x" * (10 * 2**20 + 1)).status == 413
+
+
+def test_a_path_is_the_one_that_was_sent_however_it_is_sent(ctx: Context, deploy: Deploy) -> None:
+    root = made(deploy, api(ECHO, "$default"))
+    host = {"Host": f"{root.rsplit('/', 1)[1]}.execute-api.localhost"}
+    for target, path in (("//two/slashes", "//two/slashes"), ("/a/../b", "/a/../b"), ("/_localaws/health", None)):
+        event = echoed(send(ctx, "GET", target, host))
+        assert event["rawPath"] == (path or target)
+    whole = echoed(send(ctx, "GET", f"{ctx.endpoint}{root}/whole?a=1"))
+    assert (whole["rawPath"], whole["rawQueryString"]) == ("/whole", "a=1")
