@@ -13,6 +13,7 @@ from moto.core.base_backend import BaseBackend
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores
 
+from localaws.apigateway import declared, declared_rest
 from localaws.athena import api as athena
 from localaws.cloudformation import api as cloudformation
 from localaws.functions import account_settings
@@ -21,10 +22,10 @@ from localaws.logs import keys as logs
 
 #: The services that localaws stands behind, as boto3 calls them, and moto's package of each.
 SERVICES: Final = {
-    "athena": "athena", "cloudformation": "cloudformation", "cloudwatch": "cloudwatch", "dynamodb": "dynamodb",
-    "events": "events", "glue": "glue", "iam": "iam", "kinesis": "kinesis", "kms": "kms", "lambda": "awslambda",
-    "logs": "logs", "s3": "s3", "scheduler": "scheduler", "sns": "sns", "sqs": "sqs", "ssm": "ssm",
-    "stepfunctions": "stepfunctions", "sts": "sts",
+    "apigateway": "apigateway", "apigatewayv2": "apigatewayv2", "athena": "athena", "cloudformation": "cloudformation",
+    "cloudwatch": "cloudwatch", "dynamodb": "dynamodb", "events": "events", "glue": "glue", "iam": "iam",
+    "kinesis": "kinesis", "kms": "kms", "lambda": "awslambda", "logs": "logs", "s3": "s3", "scheduler": "scheduler",
+    "sns": "sns", "sqs": "sqs", "ssm": "ssm", "stepfunctions": "stepfunctions", "sts": "sts",
 }  # fmt: skip
 
 #: What localaws answers itself, of which moto need not have anything: it is put into moto's classes at a start.
@@ -46,7 +47,12 @@ def calls(service: str) -> tuple[list[str], list[str]]:
         name: camelcase_to_underscores(name)
         for name in botocore.session.get_session().get_service_model(service).operation_names
     }
-    there = [name for name, ours in names.items() if ours in own or any(hasattr(each, ours) for each in classes)]
+    refused = {"apigateway": declared_rest.REFUSED, "apigatewayv2": declared.REFUSED}.get(service, {})
+    there = [
+        name
+        for name, ours in names.items()
+        if ours in own or (ours not in refused and any(hasattr(each, ours) for each in classes))
+    ]
     return there, [name for name in names if name not in there]
 
 

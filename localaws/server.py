@@ -134,6 +134,8 @@ class LocalAws:
         from moto.core.model_instances import reset_model_data
         from moto.moto_server import werkzeug_app
 
+        from localaws import apigateway
+
         # moto's default reflects every origin; what a bucket's CORS rules allow, `localaws.gateway.cors` says.
         replace(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
         BackendDict.reset()
@@ -150,26 +152,31 @@ class LocalAws:
             # With the first call of it: a deployment at the start needs none.
             if service == "cloudformation":
                 api.install(self.context, self.engine)
+            if service == "apigateway":
+                apigateway.install_rest()
             return werkzeug_app.create_backend_app(service)
 
         return self._guarded(werkzeug_app.DomainDispatcherApplication(create))
 
     def _install_services(self) -> None:
-        from localaws import athena, dynamodb, events, functions, glue, iam, kinesis, logs, s3, sns, sqs, stepfunctions
+        from localaws import apigateway, athena, dynamodb, events, functions, glue, iam, kinesis, logs, s3, sns, sqs
+        from localaws import stepfunctions as states
 
-        for service in (iam, s3, sqs, sns, kinesis, dynamodb, logs, functions, events, stepfunctions, glue, athena):
+        services = (iam, s3, sqs, sns, kinesis, dynamodb, logs, functions, events, states, glue, athena, apigateway)
+        for service in services:
             service.install(self.context)
         concurrency.install(self.context)  # last: it wraps what was put in place before, too
 
     def _guarded(self, app: App) -> App:
         """Return ``app`` behind its checks, in this order: origin, signature, faults of tests, permissions."""
         from localaws import iceberg_rest
+        from localaws.apigateway import serving
         from localaws.iam import enforcement
 
         ctx = self.context
         permitted = iceberg_rest.middleware(enforcement.middleware(app, ctx), ctx)
         verified = admission.middleware(faults.middleware(permitted, ctx), ctx)
-        return gate.guard(self._with_own_routes(verified), ctx)
+        return gate.guard(serving.middleware(self._with_own_routes(verified), ctx), ctx)
 
     def _with_own_routes(self, app: App) -> App:
         def route(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -71,6 +71,7 @@ SECONDS = {
     "test_deleted.py::test_two_environments_stand_side_by_side_and_one_that_keeps_nothing_goes_with_its_data": 90,
     "test_deleted.py::test_that_data_would_no_longer_be_kept_is_a_loss": 20,
     "test_deleted.py::test_one_that_keeps_its_data_is_taken_up_again_and_goes_on": 60,
+    "test_cdk_api.py::test_files_are_put_into_a_bucket_and_a_provider_waits_for_what_it_makes": 60,
     "test_cdk_cli.py::test_a_stack_that_cannot_be_deployed_says_why_and_can_be_repeated": 40,
     "test_deliver.py::test_a_change_is_tested_told_merged_and_deployed_by_roles_that_may_do_no_more": 120,
     "test_statements.py::test_without_any_one_statement_the_roles_work_is_refused": 700,

@@ -23,6 +23,10 @@ log = logging.getLogger("localaws.cloudformation")
 _EVENTS_IN_A_PAGE = 100
 
 
+#: Operations that would make or change a stack: of another region none is here, and it would seem to be.
+_CHANGES = frozenset({"create_stack", "update_stack", "create_change_set"})
+
+
 class Answers(ChangeSets):
     """The API's operations; each takes moto's parameter reader and returns the answer as the API model describes it."""
 
@@ -201,7 +205,14 @@ def install(ctx: Context, engine: StackEngine) -> None:
     ctx.stack_role = lambda name: next((s.role_arn for s in engine.stacks.values() if name in (s.name, s.id)), None)
 
     def answering(operation: Callable[[Callable[..., Any]], dict[str, Any]]) -> Callable[[Any], Any]:
+        changes = operation.__name__ in _CHANGES
+
         def answer(self: Any) -> Any:
+            if changes and self.region != ctx.region:
+                raise refusal(
+                    f"This local AWS deploys to {ctx.region} alone, and the call is for {self.region}. Nothing was "
+                    f"changed. Deploy to {ctx.region}, or start a local AWS with --region {self.region}"
+                )
             try:
                 return ActionResult(operation(self._get_param))
             except DeployError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from localaws import execute_api
 from localaws.cloudformation.assembly import bootstrap
 from localaws.cloudformation.errors import DeployError, ResourceFailed, StackFailed, UnresolvedReference
 from localaws.cloudformation.operation import StackOperation, delete_resource, deletion_order
@@ -201,8 +202,18 @@ class StackEngine:
         )
 
     def _plan(self, name: str, stack_id: str, text: str, parameters: Mapping[str, str]) -> StackPlan:
-        scope = Scope(stack=name, stack_id=stack_id, account=self.ctx.account, region=self.ctx.region)
+        scope = Scope(
+            stack=name, stack_id=stack_id, account=self.ctx.account, region=self.ctx.region, reached=self._reached
+        )
         return plan_stack(text, scope, parameters=parameters, ssm=self._ssm)
+
+    def _reached(self, text: str) -> str:
+        """Return ``text`` with the addresses of APIs that are here as they are reached."""
+        return execute_api.reached_here(text, self.ctx.endpoint, self.ctx.region, self._is_api)
+
+    def _is_api(self, name: str) -> bool:
+        as_http = api.find(self.ctx, "apigatewayv2", "GetApi", ApiId=name)
+        return as_http is not None or api.find(self.ctx, "apigateway", "GetRestApi", restApiId=name) is not None
 
     def _ssm(self, name: str) -> str:
         answer: Any = api.find(self.ctx, "ssm", "GetParameter", Name=name)

@@ -73,6 +73,8 @@ class Scope:
     get_att: Callable[[str, str], Any] = _refuse_pair
     import_value: Callable[[str], Any] = _refuse_ref
     stack_output: Callable[[str, str], Any] = _refuse_pair
+    #: Gives a text that was put together its local form, where it is the address of something that is here.
+    reached: Callable[[str], str] = str
 
     def pseudo(self) -> dict[str, Any]:
         """Return the pseudo parameters by name."""
@@ -196,7 +198,7 @@ def _sub(value: Any, scope: Scope, at: str) -> Any:
     pieces.append(template[end:])
     if holds_pending(pieces):
         return PENDING
-    return "".join(_text(piece, scope, at) for piece in pieces)
+    return scope.reached("".join(_text(piece, scope, at) for piece in pieces))
 
 
 def _join(value: Any, scope: Scope, at: str) -> Any:
@@ -206,7 +208,7 @@ def _join(value: Any, scope: Scope, at: str) -> Any:
         return PENDING
     if not isinstance(resolved, list):
         raise TemplateError(f"{scope.stack}/{at}: Fn::Join takes a list to join, got {resolved!r}")
-    return str(delimiter).join(_text(part, scope, at) for part in resolved)
+    return scope.reached(str(delimiter).join(_text(part, scope, at) for part in resolved))
 
 
 def _select(value: Any, scope: Scope, at: str) -> Any:

@@ -96,6 +96,24 @@ def runnable(bundle: Path, scratch: Path, *, packages: str = "") -> Path:
     return _built_once(scratch / "bundles" / digest, build)
 
 
+def apart(bundle: Path, scratch: Path) -> Path:
+    """Return a copy of ``bundle`` below which nothing of this machine's other folders is found, for Node.
+
+    Node follows links, and looks in all folders above a file for packages and for what kind of code the file has: the
+    copy's files are real, and the folder above it says that there is none.
+    """
+    digest = hashlib.sha256(f"{bundle.resolve()}:{bundle.stat().st_mtime_ns}".encode()).hexdigest()[:24]
+
+    def build(target: Path) -> None:
+        for directory, _, files in os.walk(bundle):
+            if foreign := next((name for name in files if _is_foreign(os.path.join(directory, name))), None):
+                raise BundleError(f"{directory}/{foreign} is built for another machine. Build the bundle for this one")
+        (target.parent / "package.json").write_text("{}", encoding="utf-8")
+        shutil.copytree(bundle, target, symlinks=True, dirs_exist_ok=True)
+
+    return _built_once(scratch / "node" / digest, build)
+
+
 def _newest(mirrors: Path) -> list[Path]:
     """Return the mirrors that are whole, the newest first."""
     return sorted(mirrors.glob("[!.]*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
@@ -214,7 +232,7 @@ def _link_tree(source: Path, target: Path, *, skip: Iterable[str] = ()) -> None:
 
 def _is_foreign(path: str) -> bool:
     """Return whether a shared library is for another processor or another Python than the running ones."""
-    if not path.endswith(".so"):
+    if not path.endswith((".so", ".node")):
         return False
     if ".cpython-" in path and not path.endswith(tuple(EXTENSION_SUFFIXES)):
         return True

@@ -1,9 +1,9 @@
-"""Functions that really run: each invocation goes to the real ``awslambdaric`` client in a sandbox of its own.
+"""Functions that really run: each invocation goes to a runtime client in a sandbox of its own.
 
 Replaces moto's ``LambdaFunction.invoke``, which every way of calling a function ends in. Sandboxes are reused while
 warm, several of a function run at once, and each calls AWS with its own credentials of the function's role, in a
-session named after the function. A function runs on this machine's Python, whatever its runtime's minor version;
-runtimes other than Python and container images are refused when the function is created.
+session named after the function. A function runs on this machine's Python or Node, whatever its runtime's version;
+other runtimes and container images are refused when the function is created (`localaws.functions.programs`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from moto.logs.models import logs_backends
 from localaws import metrics
 from localaws.context import Context
 from localaws.events import targets
-from localaws.functions import bundles
+from localaws.functions import bundles, programs
 from localaws.functions.asynchronous import AsyncInvocations
 from localaws.functions.sandbox import InvocationOutcome, Launch, MemoryWatch, Sandbox
 from localaws.functions.throttled import TooManyRequests
@@ -161,8 +161,14 @@ class LambdaRuntime:
         tmp = scratch / "tmp" / f"{function.function_name}-{os.getpid()}-{number}"
         tmp.mkdir(parents=True, exist_ok=True)
         code = bundles.unpack(function.code_bytes, scratch)
-        task_root = bundles.runnable(code, scratch)
-        layers = [bundles.runnable(content, scratch, packages="python") for content in self._layers(function, scratch)]
+        program = programs.program(
+            function.run_time,
+            function.handler,
+            code,
+            self._layers(function, scratch),
+            memory=int(function.memory_size),
+            scratch=scratch,
+        )
         role = trust.assume_as_service(
             self.ctx, function.role, "lambda.amazonaws.com", function.function_name, function.function_arn
         )
@@ -171,10 +177,9 @@ class LambdaRuntime:
             function=function.function_name,
             version=str(function.version),
             arn=function.function_arn,
-            handler=function.handler,
-            task_root=task_root,
-            paths=(task_root, *layers, bundles.aws_runtime(scratch)),
-            environment=self._environment(function, task_root, role, stream, tmp),
+            command=program.command,
+            task_root=program.task_root,
+            environment=self._environment(function, program, role, stream, tmp),
             timeout=float(function.timeout),
             memory=int(function.memory_size),
             tmp=tmp,
@@ -189,7 +194,9 @@ class LambdaRuntime:
         versions = (backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers)
         return [bundles.unpack(version.code_bytes, scratch) for version in versions if version is not None]
 
-    def _environment(self, function: Any, task_root: Path, role: Any, stream: str, tmp: Path) -> dict[str, str]:
+    def _environment(
+        self, function: Any, program: programs.Program, role: Any, stream: str, tmp: Path
+    ) -> dict[str, str]:
         logging_config = getattr(function, "logging_config", None) or {}
         standard = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -198,7 +205,7 @@ class LambdaRuntime:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "_HANDLER": function.handler,
-            "LAMBDA_TASK_ROOT": str(task_root),
+            "LAMBDA_TASK_ROOT": str(program.task_root),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
@@ -218,7 +225,8 @@ class LambdaRuntime:
             standard["AWS_LAMBDA_LOG_FORMAT"] = logging_config["LogFormat"]
         if logging_config.get("ApplicationLogLevel"):
             standard["AWS_LAMBDA_LOG_LEVEL"] = logging_config["ApplicationLogLevel"]
-        return {**{name: str(value) for name, value in function.environment_vars.items()}, **standard}
+        given = {name: str(value) for name, value in function.environment_vars.items()}
+        return {**given, **standard, **program.environment(given)}
 
     def _retire(self) -> None:
         while not self.ctx.stopping.wait(5):
@@ -264,6 +272,7 @@ def _generation(ctx: Context, function: Any) -> str:
     role_id = getattr(callers.role_of(ctx, function.role), "id", None)
     configuration = (
         function.code_sha_256,
+        function.run_time,
         function.handler,
         function.role,
         role_id,
@@ -335,10 +344,8 @@ def _refuse(spec: Mapping[str, Any]) -> None:
         raise InvalidParameterValueException(
             f"{name}: PackageType {spec['PackageType']} does not run locally, Zip does"
         )
-    if not str(spec.get("Runtime")).startswith("python3."):
-        raise InvalidParameterValueException(
-            f"{name}: Runtime {spec.get('Runtime')} does not run locally, python3.* does"
-        )
+    if reason := programs.refusal(str(spec.get("Runtime"))):
+        raise InvalidParameterValueException(f"{name}: Runtime {reason}")
 
 
 def _keep_what_moto_drops(function: Any, spec: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""One Lambda sandbox: AWS's own runtime client in a process, and the Runtime API that it polls.
+"""One Lambda sandbox: a runtime client in a process, and the Runtime API that it polls.
 
 Memory and time are limited as on AWS: by resident memory (address space says nothing about Arrow or DuckDB, which map
 far more than they use) and by the function's timeout. A function that writes to ``/tmp`` by name rather than through
@@ -19,7 +19,6 @@ import secrets
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -37,19 +36,20 @@ _INIT_SECONDS = 10.0
 #: How long, in seconds, output of an ended process's children is still read.
 _LAST_WORDS_SECONDS = 1.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_MAIN = Path(__file__).with_name("sandbox_main.py")
 
 
 @dataclass(frozen=True)
 class Launch:
-    """The parameters of a sandbox; ``timeout`` in seconds, ``memory`` in MB, ``tmp`` its own scratch directory."""
+    """The parameters of a sandbox; ``timeout`` in seconds, ``memory`` in MB, ``tmp`` its own scratch directory.
+
+    ``command`` starts the client that loads the handler and polls the Runtime API.
+    """
 
     function: str
     version: str
     arn: str
-    handler: str
+    command: tuple[str, ...]
     task_root: Path
-    paths: tuple[Path, ...]
     environment: Mapping[str, str]
     timeout: float
     memory: int
@@ -118,7 +118,7 @@ class Sandbox:
         host, port = self._server.server_address[:2]
         environment = {**launch.environment, "AWS_LAMBDA_RUNTIME_API": f"{host!s}:{port}/{self._server.secret}"}
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_MAIN), launch.handler, *map(str, launch.paths)],
+            launch.command,
             cwd=launch.task_root,
             env=environment,
             stdin=subprocess.DEVNULL,

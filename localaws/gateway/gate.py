@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from localaws.context import Context
-from localaws.gateway import cors, hosts
+from localaws.gateway import apis, cors, hosts
 
 log = logging.getLogger("localaws.gate")
 
@@ -75,6 +75,11 @@ def guard(app: App, ctx: Context) -> App:
         asked = _read(environ, headers)
         if isinstance(asked, Refusal):
             return _refuse(environ, headers, start_response, asked)
+        if (api := apis.addressed(ctx, asked.host, str(environ[TARGET]))) is not None:
+            if refusal := _of_api(ctx, asked, api):
+                return _refuse(environ, headers, start_response, refusal)
+            environ[apis.API] = api
+            return app(environ, _sandboxed(start_response))
         grant = cors.grant_for(ctx, asked.method, asked.host, asked.path, asked.headers)
         if refusal := _refusal(ctx, asked, grant):
             return _refuse(environ, headers, start_response, refusal)
@@ -125,6 +130,17 @@ def _refusal(ctx: Context, asked: Asked, grant: cors.Grant | None) -> Refusal | 
     return _page(asked, grant)
 
 
+def _of_api(ctx: Context, asked: Asked, api: apis.Addressed) -> Refusal | None:
+    """Return why a request to an API is refused, which needs no signature: for the page that sent it, if one did."""
+    if "upgrade" in asked.headers and asked.headers["upgrade"].lower() != "h2c":
+        return Refusal("it asks for another protocol than HTTP")
+    if "origin" in asked.headers:
+        if apis.lets_page(ctx, api, asked.headers, preflight=asked.method == "OPTIONS"):
+            return None
+        return Refusal("a page of that origin asks, and neither the API's CORS configuration nor OPTIONS names it")
+    return None if asked.method == "OPTIONS" and not _is_browser(asked.headers) else _page(asked, None)
+
+
 def _page(asked: Asked, grant: cors.Grant | None) -> Refusal | None:
     """Return why a web page's request is refused; None if no page sent it or the bucket's CORS rules allow it."""
     if grant is not None:
@@ -145,6 +161,15 @@ def _is_browser(headers: Mapping[str, str]) -> bool:
     """Return whether a browser sent the request: by ``Sec-Fetch-*``, or by the user agent of older browsers."""
     agent = headers.get("user-agent", "").strip().lower()
     return agent.startswith(_BROWSERS) or any(name.startswith(_OF_BROWSERS) for name in headers)
+
+
+def _sandboxed(start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``start_response`` for an API's answers: a page that one is runs as nobody's, as an object does."""
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        return start_response(status, [*headers, *_SANDBOXED], *([exc_info] if exc_info else []))
+
+    return start
 
 
 def _with_headers(start_response: Callable[..., Any], ours: list[tuple[str, str]]) -> Callable[..., Any]:

@@ -34,6 +34,7 @@ def use(aws: LocalAws) -> None:
     aws.warm_up()
     aws.context.client("athena").list_work_groups()
     aws.context.client("glue").get_databases()
+    aws.context.client("apigateway").get_rest_apis()
 
 
 def digest(original: Any) -> str:

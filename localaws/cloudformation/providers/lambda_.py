@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localaws.cloudformation import inline
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
 from localaws.context import Context
@@ -26,6 +27,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
 }
+#: The runtimes that run locally; `localaws.functions` looks at their versions.
+_RUNTIMES = ("python3.", "nodejs")
 _MAPPING = (
     "BatchSize BisectBatchOnFunctionError DestinationConfig Enabled FilterCriteria FunctionName FunctionResponseTypes "
     "MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor ScalingConfig"
@@ -71,20 +74,8 @@ def _spelt(configuration: dict[str, Any]) -> dict[str, Any]:
 def _code(request: Request) -> dict[str, Any]:
     code = dict(request["Code"])
     if "ZipFile" in code:
-        code["ZipFile"] = _inline(code["ZipFile"])
+        code["ZipFile"] = inline.zipped(code["ZipFile"], str(request.get("Runtime", "")))
     return code
-
-
-def _inline(source: str) -> bytes:
-    """Return the zip that CloudFormation makes of inline code: one module named ``index``."""
-    import io
-    import zipfile
-
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        # A fixed date, so the same code has the same hash.
-        archive.writestr(zipfile.ZipInfo("index.py", (1980, 1, 1, 0, 0, 0)), source)
-    return buffer.getvalue()
 
 
 def _configure_function(ctx: Context, new: Request, old: Request | None, outcome: ResourceOutcome) -> None:
@@ -98,7 +89,8 @@ def _configure_function(ctx: Context, new: Request, old: Request | None, outcome
 
 def _update_function(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
     name = outcome.physical_id
-    if new["Code"] != old["Code"] or new.get("Architectures") != old.get("Architectures"):
+    inlined = "ZipFile" in new["Code"] and new.get("Runtime") != old.get("Runtime")  # another name, for one
+    if inlined or new["Code"] != old["Code"] or new.get("Architectures") != old.get("Architectures"):
         architectures = new.get("Architectures", ["x86_64"])
         api.call(ctx, "lambda", "UpdateFunctionCode", FunctionName=name, Architectures=architectures, **_code(new))
     changed = {key: new.get(key, _DEFAULTS.get(key)) for key in _CONFIGURATION.split() if new.get(key) != old.get(key)}
@@ -116,8 +108,8 @@ def _refuse_function(properties: Mapping[str, Any]) -> str | None:
     if "ImageUri" in (properties.get("Code") or {}):
         return "Code.ImageUri: functions from container images do not run locally; use a zip"
     runtime = properties.get("Runtime")
-    if isinstance(runtime, str) and not runtime.startswith("python3."):  # a computed one: when it is made
-        return f"Runtime: {runtime} does not run locally, python3.* does"
+    if isinstance(runtime, str) and not runtime.startswith(_RUNTIMES):  # a computed one: when it is made
+        return f"Runtime: {runtime} does not run locally, python3.* and nodejs* do"
     return None
 
 

@@ -7,6 +7,7 @@ import logging
 import threading
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -227,3 +228,18 @@ def test_what_bootstrap_would_make_is_there_and_the_first_stack_that_makes_it_ta
     finally:
         ssm = local_aws.context.client("ssm")
         ssm.put_parameter(Name=BOOTSTRAP_PARAMETER, Value=was, Type="String", Overwrite=True)
+
+
+def test_a_stack_of_another_region_is_refused(local_aws: LocalAws, stack_name: str) -> None:
+    """It would be made here and seem to be there: `cdk bootstrap aws://…/eu-west-1` said that it was."""
+    elsewhere = boto3.client(
+        "cloudformation", endpoint_url=local_aws.endpoint, region_name="eu-west-1",
+        aws_access_key_id="test", aws_secret_access_key="test",
+    )  # fmt: skip
+    with pytest.raises(ClientError, match="deploys to us-east-1 alone, and the call is for eu-west-1"):
+        elsewhere.create_stack(StackName=stack_name, TemplateBody=body(Default="x"))
+    with pytest.raises(ClientError, match="start a local AWS with --region eu-west-1"):
+        elsewhere.create_change_set(
+            StackName=stack_name, ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=body(Default="x")
+        )
+    assert stack_name not in local_aws.engine.stacks

@@ -4,9 +4,11 @@
 
 import base64
 import datetime
+import io
 import json
 import py_compile
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -210,9 +212,7 @@ def test_a_dry_run_runs_nothing(ctx: Context) -> None:
     assert invoke(ctx, "dry")[1] == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "named"), [({"Runtime": "nodejs22.x"}, "nodejs22.x"), ({"PackageType": "Image"}, "Image")]
-)
+@pytest.mark.parametrize(("options", "named"), [({"Runtime": "java21"}, "java21"), ({"PackageType": "Image"}, "Image")])
 def test_what_cannot_run_is_refused_by_name(ctx: Context, options: dict[str, str], named: str) -> None:
     with pytest.raises(ClientError, match=named):
         function(ctx, "refused", "", **options)
@@ -315,3 +315,16 @@ def test_the_runtime_api_answers_its_own_function_alone(ctx: Context) -> None:
                 with pytest.raises(urllib.error.HTTPError, match="403"):
                     urllib.request.urlopen(f"http://{address}{prefix}/2018-06-01/{path}", body, timeout=10)
     assert invoke(ctx, "runtime-api") == (None, answer)
+
+
+def test_a_program_of_a_layer_is_started_by_its_place_on_aws(ctx: Context) -> None:
+    """CDK's handler that fills buckets starts the AWS CLI of its layer as /opt/awscli/aws."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("tool/said", "#!/var/lang/bin/python\nimport sys\nprint(*sys.argv[1:])\n")
+    layer = ctx.client("lambda").publish_layer_version(LayerName="tool", Content={"ZipFile": buffer.getvalue()})
+    source = "import subprocess\ndef handler(e, c): return subprocess.check_output(['/opt/tool/said', e], text=True)"
+    function(ctx, "starts", source, Layers=[layer["LayerVersionArn"]])
+    assert invoke(ctx, "starts", "hello") == (None, "hello\n")
+    function(ctx, "starts-none", source)
+    assert invoke(ctx, "starts-none", "hello")[1]["errorType"] == "FileNotFoundError"
