@@ -74,17 +74,9 @@ def test_what_stayed_as_it_was_is_no_change_and_what_is_protected_is_not_destroy
     assert "TerminationProtection" in refused.stdout + refused.stderr
     good(app.cdk(*DEPLOY, GREETING="good day"))
     good(app.cdk("destroy", "--force"))
-<<<<<<< HEAD
     assert "worker" not in stacks(app)
     good(app.cdk(*DEPLOY))
     assert works(app, "five").startswith("hello five")
-=======
-    assert [s["StackName"] for s in app.client("cloudformation").describe_stacks()["Stacks"]] == ["CDKToolkit"]
-    kept = app.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
-    assert [each["Key"] for each in kept] == ["one", "three", "two"], "what is retained stays, with what is in it"
-    good(app.cdk(*deploy))
-    assert works(app, "four") == "hello four!"
->>>>>>> apps
 
 
 @pytest.mark.proof
