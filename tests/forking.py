@@ -7,6 +7,7 @@ process that is forked.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -147,7 +148,7 @@ def _serve(number: int) -> None:
                 for each in (woken, wake, *waiting.values()):
                     os.close(each)
                 _become(json.loads(request), ends)
-            os.write(ends[3], f"{child}\n".encode())
+            _tell(ends[3], child)
             waiting[child] = ends[3]
             for each in ends[:3]:
                 os.close(each)
@@ -155,8 +156,13 @@ def _serve(number: int) -> None:
             child, status = os.waitpid(-1, os.WNOHANG)
             if not child:
                 break
-            os.write(waiting[child], f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            _tell(waiting[child], os.waitstatus_to_exitcode(status))
             os.close(waiting.pop(child))
+
+
+def _tell(end: int, number: int) -> None:
+    with contextlib.suppress(BrokenPipeError):  # whoever asked has let it go, and asks for no more
+        os.write(end, f"{number}\n".encode())
 
 
 def _become(request: dict[str, Any], ends: list[int]) -> None:

@@ -163,7 +163,6 @@ def test_a_deployment_that_cannot_be_rolls_back_and_says_why(deployed: Deploymen
     assert [row["grams"] for row in rows] == [50]
 
 
-@pytest.mark.proof
 def test_a_transform_that_raises_is_named_and_readers_keep_the_old_snapshot(
     deployed: Deployment, own: Path, tmp_path: Path
 ) -> None:

@@ -68,7 +68,6 @@ def undeleted(shop: Shop, bucket: str) -> int:
     return len(marks)
 
 
-@pytest.mark.proof
 def test_ledger_tables_and_landed_files_come_back_and_the_lake_goes_on(shop: Shop) -> None:
     dynamodb, glue, s3 = shop.client("dynamodb"), shop.client("glue"), shop.client("s3")
     outputs = json.loads(shop.run("outputs", "--json"))

@@ -108,7 +108,6 @@ def test_an_earlier_deployment_is_upgraded_with_its_data_and_rolled_back(shop: S
     assert json.loads(shop.run("status", "--json", "--env", "prod"))["delivered"] == 3
 
 
-@pytest.mark.proof
 def test_a_dataset_is_taken_out_and_added_again_with_its_rows(shop: Shop) -> None:
     shop.deliver("dev", "one.csv", (shop.folder / "samples" / "visits.csv").read_text())
     bronze, gold = shop.rows("dev", "bronze.visits"), shop.rows("dev", "gold.daily_visits")

@@ -63,7 +63,7 @@ def lived(
     return history.said
 
 
-@pytest.mark.parametrize("seed", some(range(200), 100))
+@pytest.mark.parametrize("seed", some(range(200), 50))
 def test_what_is_undone_leaves_what_one_full_build_makes(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +72,7 @@ def test_what_is_undone_leaves_what_one_full_build_makes(
     assert any(each.startswith("rolled back") for each in said)
 
 
-@pytest.mark.parametrize("seed", some(range(2000, 2100), 100))
+@pytest.mark.parametrize("seed", some(range(2000, 2100), 50))
 def test_with_retention_too_a_key_of_which_all_is_left_is_what_one_full_build_makes(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

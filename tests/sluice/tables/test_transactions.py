@@ -48,7 +48,7 @@ def test_a_snapshot_more_costs_a_commit_a_few_calls(table: Table) -> None:
         if number in (few, many):
             costs[number] = calls_of_a_commit(table)
     # PyIceberg by itself: 5,000 calls for each snapshot that the table has.
-    assert (costs[many] - costs[few]) / (many - few) < 500, costs
+    assert (costs[many] - costs[few]) / (many - few) < 350, costs
 
 
 def test_a_copy_of_the_metadata_can_be_changed_and_leaves_the_table_as_it_is(table: Table) -> None:
