@@ -37,7 +37,7 @@ class LookedAtOnce(Transaction):
 
     @property
     def table_metadata(self) -> TableMetadata:
-        """The table's metadata with all updates that were staged."""
+        """Return the table's metadata with all updates that were staged."""
         base, updates = self._table.metadata, self._updates
         if self._seen is None or self._seen[0] is not base or self._seen[1] is not updates:
             self._seen = (base, updates, super().table_metadata)
