@@ -13,13 +13,9 @@ PACKAGE = json.loads((ROOT / "package.json").read_text())
 LOCK = json.loads((ROOT / "package-lock.json").read_text())
 
 
-def test_every_tool_has_an_exact_version() -> None:
-    assert PACKAGE["devDependencies"] == {
-        "@sparticuz/chromium": "153.0.0",
-        "asl-validator": "4.0.0",
-        "aws-cdk": "2.1148.1",
-    }
+def test_every_package_that_is_asked_for_has_an_exact_version() -> None:
     for name, version in PACKAGE["devDependencies"].items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
         assert LOCK["packages"][f"node_modules/{name}"]["version"] == version
 
 
