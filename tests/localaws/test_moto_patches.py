@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from localaws import moto_patches
 from localaws.server import LocalAws
 from tests.folders import ROOT
 from tests.localaws import patched
+from tests.repository import owners
 
 
 @pytest.fixture
@@ -38,8 +40,10 @@ def test_every_replaced_symbol_is_the_one_that_was_looked_at() -> None:
 @pytest.mark.usefixtures("used")
 @pytest.mark.slow
 def test_nothing_of_ours_is_in_a_third_party_but_what_the_guard_has_put_there() -> None:
+    importlib.import_module("sluice.tables.commit")  # which mends PyIceberg, whatever has run before
     elsewhere = set(json.loads((ROOT / "tests" / "repository" / "third_party_names.json").read_text()))
-    assert set(patched.holes()) <= elsewhere, "what `sluice` replaces by hand stands in that list, with its digest"
+    others = [hole for hole in patched.holes() if not elsewhere & {hole, *owners.replaced(hole)}]
+    assert not others, "what `sluice` replaces by hand stands in that list, with its digest"
     symbols = patched.known()
     assert {s for s in symbols if s.startswith("moto.athena.responses.")}, "Athena's operations are seen"
     assert {s for s in symbols if s.startswith("moto.cloudformation.responses.")}, "CloudFormation's are"

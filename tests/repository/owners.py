@@ -43,3 +43,11 @@ def _class(path: str) -> type | None:
     # A class of ours that stands in the place of theirs is theirs with a part of its own.
     theirs = (base for base in thing.__mro__ if is_third_party(base.__module__.partition(".")[0]))
     return next(theirs, thing)
+
+
+def replaced(symbol: str) -> set[str]:
+    """Return the names that a class had from its bases before ``module.Class.name`` was put into it."""
+    path, _, name = symbol.rpartition(".")
+    owner = _class(path)
+    bases = owner.__mro__[1:] if owner is not None else ()
+    return {f"{base.__module__}.{base.__qualname__}.{name}" for base in bases if name in vars(base)}
