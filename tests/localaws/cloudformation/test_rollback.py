@@ -38,9 +38,7 @@ def chain(**properties: Any) -> dict[str, Any]:
 def test_what_a_rollback_could_not_delete_keeps_what_it_depends_on(
     deploy: Deploy, local_aws: LocalAws, stack_name: str, function: list[dict[str, Any]]
 ) -> None:
-    with pytest.raises(
-        StackFailed, match=r"put back .*C: .*died on Delete.*that depends on stays: Deep, Near"
-    ):
+    with pytest.raises(StackFailed, match=r"put back .*C: .*died on Delete.*that depends on stays: Deep, Near"):
         deploy(**chain(Dies="yes"))
     stack = local_aws.engine.stacks[stack_name]
     assert (stack.status, set(stack.resources)) == ("ROLLBACK_FAILED", {"C", "Near", "Deep"})
