@@ -23,10 +23,6 @@ log = logging.getLogger("localaws.cloudformation")
 _EVENTS_IN_A_PAGE = 100
 
 
-#: Operations that would make or change a stack: of another region none is here, and it would seem to be.
-_CHANGES = frozenset({"create_stack", "update_stack", "create_change_set"})
-
-
 class Answers(ChangeSets):
     """The API's operations; each takes moto's parameter reader and returns the answer as the API model describes it."""
 
@@ -64,8 +60,16 @@ class Answers(ChangeSets):
         if stack is not None and stack.protected:
             raise refusal(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack is not None:
+            retain = frozenset(get("RetainResources") or [])
+            if retain and stack.status != "DELETE_FAILED":
+                raise refusal(
+                    f"Invalid operation on stack [{stack.id}]. RetainResources is for stacks that are DELETE_FAILED, "
+                    f"and it is {stack.status}"
+                )
+            if unknown := sorted(retain - stack.resources.keys()):
+                raise refusal(f"Stack [{stack.name}] has no resource {unknown[0]} that could be retained")
             stack.status = "DELETE_IN_PROGRESS"
-            self.in_background(stack, lambda: self.engine.delete(stack.name))
+            self.in_background(stack, lambda: self.engine.delete(stack.name, retain=retain))
         return {}
 
     def update_termination_protection(self, get: Callable[..., Any]) -> dict[str, Any]:
@@ -205,10 +209,9 @@ def install(ctx: Context, engine: StackEngine) -> None:
     ctx.stack_role = lambda name: next((s.role_arn for s in engine.stacks.values() if name in (s.name, s.id)), None)
 
     def answering(operation: Callable[[Callable[..., Any]], dict[str, Any]]) -> Callable[[Any], Any]:
-        changes = operation.__name__ in _CHANGES
-
         def answer(self: Any) -> Any:
-            if changes and self.region != ctx.region:
+            # The stacks of here are none of another region: who asks there is neither told of them nor changes them.
+            if self.region != ctx.region:
                 raise refusal(
                     f"This local AWS deploys to {ctx.region} alone, and the call is for {self.region}. Nothing was "
                     f"changed. Deploy to {ctx.region}, or start a local AWS with --region {self.region}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -110,8 +110,11 @@ class StackEngine:
         self.stacks[name] = stack
         return stack
 
-    def delete(self, name: str) -> None:
-        """Delete a stack and its resources, except those it retains; an unknown name is no error, as in AWS."""
+    def delete(self, name: str, *, retain: Collection[str] = ()) -> None:
+        """Delete a stack and its resources, except those it retains; an unknown name is no error, as in AWS.
+
+        ``retain`` has the logical ids of what is left as it is, since it cannot be deleted.
+        """
         with self._locks[name]:
             stack = self.stacks.get(name)
             if stack is None:
@@ -120,13 +123,13 @@ class StackEngine:
             stack.becomes("DELETE_IN_PROGRESS")
             for deployed in deletion_order(stack.resources, stack=name):
                 request = deployed.request
-                if deployed.deletion_policy in RETAIN:
+                if deployed.deletion_policy in RETAIN or request.logical_id in retain:
                     stack.note(
                         request.logical_id,
                         request.type,
                         "DELETE_SKIPPED",
                         physical_id=deployed.outcome.physical_id,
-                        reason="DeletionPolicy",
+                        reason="RetainResources" if request.logical_id in retain else "DeletionPolicy",
                     )
                 else:
                     try:
@@ -194,7 +197,7 @@ class StackEngine:
         return StackFailed(
             f"{stack.name}/{logical_id} could not be deleted: {reason}\n"
             "What was deleted before it stays deleted, the rest is untouched. "
-            "Remove the cause and delete the stack again.",
+            f"Remove the cause and delete the stack again, or leave it: `--retain-resources {logical_id}`.",
             stack=stack.name,
             status=stack.status,
             logical_id=logical_id,

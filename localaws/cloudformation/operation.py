@@ -23,6 +23,8 @@ class _Undo:
 
     logical_id: str
     take: Callable[[], None]
+    #: Whether it deletes the resource.
+    deletes: bool = False
 
 
 @dataclass
@@ -58,7 +60,10 @@ class StackOperation:
         """Create or update the stack to the plan; raise StackFailed, after the rollback, if a resource fails."""
         creating = not self._before and self.stack.status in ("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS")
         verb = "IMPORT" if self.imports else "CREATE" if creating else "UPDATE"
-        self.stack.becomes(f"{verb}_IN_PROGRESS")
+        lacking = "; ".join(sorted({planned.lacking for planned in self.plan.resources.values() if planned.lacking}))
+        if lacking:
+            log.warning("%s: %s", self.stack.name, lacking)
+        self.stack.becomes(f"{verb}_IN_PROGRESS", lacking or None)
         current = ""
         try:
             for current in self.plan.order:
@@ -131,7 +136,7 @@ class StackOperation:
 
         def made(outcome: ResourceOutcome) -> None:
             self._now[logical_id] = _deployed(planned, request, outcome)
-            self._undo.append(_Undo(logical_id, lambda: self._uncreate(planned, request, outcome, before)))
+            self._undo.append(_Undo(logical_id, lambda: self._uncreate(planned, request, outcome, before), True))
 
         try:
             outcome = provider.make(self.ctx, request, made=made)
@@ -241,12 +246,18 @@ class StackOperation:
         reason = error.reason if isinstance(error, ResourceFailed) else str(error)
         prefix = "ROLLBACK" if verb == "CREATE" else f"{verb}_ROLLBACK"
         self.stack.becomes(f"{prefix}_IN_PROGRESS", f"The following resource failed: {failed}")
-        stuck: list[str] = []
+        stuck: dict[str, str] = {}
+        left: dict[str, Deployed] = {}
         for step in reversed(self._undo):
+            # What is left needs it, to be deleted by a later attempt: a custom resource its function, that its role.
+            if step.deletes and any(step.logical_id in deployed.depends_on for deployed in left.values()):
+                left[step.logical_id] = self._now[step.logical_id]
+                continue
             try:
                 step.take()
             except DeployError as problem:
-                stuck.append(f"{step.logical_id}: {problem}")
+                left[step.logical_id] = self._now[step.logical_id]
+                stuck[step.logical_id] = str(problem)
                 self.stack.note(step.logical_id, self._type(step.logical_id), f"{prefix}_FAILED", reason=str(problem))
         self.stack.resources = self._now if stuck or verb != "CREATE" else {}
         self.undone()
@@ -256,7 +267,9 @@ class StackOperation:
         if self._retained:
             safe += f", but for what its DeletionPolicy retains, which stays: {', '.join(sorted(self._retained))}"
         if stuck:
-            safe = "it could not be put back everywhere: " + "; ".join(stuck)
+            safe = "it could not be put back everywhere: " + "; ".join(": ".join(each) for each in stuck.items())
+            if needed := sorted(left.keys() - stuck.keys()):
+                safe += f"; what that depends on stays: {', '.join(needed)}"
         raise StackFailed(
             f"{self.stack.name}/{failed} ({self._type(failed)}) failed: {reason}\n"
             f"The stack is {status}: {safe}. Correct the cause, synthesize, and run the same deployment again.",

@@ -50,6 +50,8 @@ class Planned:
     deletion_policy: str
     replace_policy: str
     depends_on: frozenset[str]
+    #: What this machine lacks that it may need.
+    lacking: str | None
 
     @property
     def at(self) -> str:
@@ -143,7 +145,8 @@ def _planned(
     properties = body.get("Properties") or {}
     known = resolve(properties, _watching(scope, chosen, needs), at=f"{name}.Properties")
     provider.check(known, stack=scope.stack, logical_id=name)
-    return Planned(name, kind, provider, properties, policies[0], policies[1], frozenset(needs))
+    lacking = provider.lacking(known) if provider.lacking else None
+    return Planned(name, kind, provider, properties, policies[0], policies[1], frozenset(needs), lacking)
 
 
 def _watching(scope: Scope, chosen: Mapping[str, Any], seen: set[str]) -> Scope:

@@ -24,7 +24,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.logs.models import logs_backends
 
-from localaws import metrics
+from localaws import lambda_runtimes, metrics
 from localaws.context import Context
 from localaws.events import targets
 from localaws.functions import bundles, programs
@@ -344,7 +344,7 @@ def _refuse(spec: Mapping[str, Any]) -> None:
         raise InvalidParameterValueException(
             f"{name}: PackageType {spec['PackageType']} does not run locally, Zip does"
         )
-    if reason := programs.refusal(str(spec.get("Runtime"))):
+    if reason := lambda_runtimes.refusal(str(spec.get("Runtime"))):
         raise InvalidParameterValueException(f"{name}: Runtime {reason}")
 
 

@@ -71,7 +71,9 @@ class _Invocation:
     request_id: str
     payload: bytes
     deadline: float = 0.0
+    #: Set when it was answered, and when the process then asked for the next one or ended.
     done: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
     result: bytes = b"null"
     failed: bool = False
 
@@ -91,6 +93,7 @@ class Sandbox:
         self._on_exit = on_exit
         self._pending: queue.SimpleQueue[_Invocation | None] = queue.SimpleQueue()
         self._current: _Invocation | None = None
+        self._taken: _Invocation | None = None
         self._polled = threading.Event()
         self._init_error: bytes | None = None
         self._killed_for: str | None = None
@@ -143,10 +146,14 @@ class Sandbox:
         self._log(f"START RequestId: {invocation.request_id} Version: {self.launch.version}")
         if self._status is not None:
             invocation.finish(self._obituary(invocation.request_id, self._status), failed=True)
+            invocation.over.set()
         self._pending.put(invocation)
         began = self._await_start(invocation)
         if not invocation.done.wait(max(0.0, began + self.launch.timeout - time.monotonic())):
             self._time_out(invocation)
+        # As on AWS, an invocation lasts until the runtime asks for the next one: what has answered may be ending.
+        elif not invocation.over.wait(max(0.0, began + self.launch.timeout - time.monotonic())):
+            self.kill("timeout")
         if self._process.poll() is not None:
             invocation.done.wait()
         duration = (time.monotonic() - began) * 1000
@@ -270,6 +277,8 @@ class Sandbox:
 
     def _await_exit(self) -> None:
         self._status = status = self._process.wait()
+        if self._current is not None:
+            self._current.over.set()
         self._following.join(_LAST_WORDS_SECONDS)
         self._pending.put(None)
         self._server.stop()
@@ -291,7 +300,9 @@ class Sandbox:
     def next_invocation(self) -> _Invocation | None:
         """Return the next invocation, waiting for it; None when the process is to end."""
         self._polled.set()
-        invocation = self._pending.get()
+        if self._taken is not None:
+            self._taken.over.set()
+        self._taken = invocation = self._pending.get()
         if invocation is not None:
             invocation.deadline = time.time() + self.launch.timeout
         return invocation

@@ -51,9 +51,11 @@ def _find_programs_of(layers: list[str]) -> None:
     start = subprocess.Popen.__init__
 
     def start_found(self: "subprocess.Popen[Any]", args: Any, *rest: Any, **named: Any) -> None:
-        words = [args] if isinstance(args, str | os.PathLike) else list(args)
-        program = os.fspath(words[0])
-        found = _in_layer(program, layers) if isinstance(program, str) and program.startswith(_OPT) else None
+        if not isinstance(args, str | bytes | os.PathLike):
+            args = list(args)  # an iterator gives its words once
+        words = args if isinstance(args, list) else [args]
+        program = os.fsdecode(words[0]) if words else ""
+        found = _in_layer(program, layers) if program.startswith(_OPT) else None
         if found and not named.get("shell"):
             args = [*_interpreter(found), found, *words[1:]]
         start(self, args, *rest, **named)

@@ -3,24 +3,29 @@
 // It speaks the Runtime API by itself, since AWS's own client for Node has a part that is to be compiled:
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. What a handler sees (context, callback, errors, lines
 // of the log) is as https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html says.
-// Arguments: the handler, the function's folder, then the folders that `require` searches.
+// Arguments: the handler, the function's folder, the folder of AWS's SDK, then its layers' folders.
 
 import http from "node:http";
-import https from "node:https";
 import path from "node:path";
 import fs from "node:fs";
-import util from "node:util";
-import { createRequire, registerHooks, syncBuiltinESMExports } from "node:module";
+import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const [handlerName, taskRoot, ...searched] = process.argv.slice(2);
-const { AWS_LAMBDA_RUNTIME_API: api, AWS_ENDPOINT_URL: endpoint } = process.env;
-const [authority, secret] = api.split("/");
+import { beginRequest, told, writeError } from "./sandbox_node_log.mjs";
+import { holdPackages, missing } from "./sandbox_node_packages.mjs";
+import "./sandbox_node_endpoint.mjs";
+
+const [handlerName, taskRoot, sdk, ...layers] = process.argv.slice(2);
+const [authority, secret] = process.env.AWS_LAMBDA_RUNTIME_API.split("/");
+// The first version of Node for which AWS takes no callbacks.
+const hasCallbacks = Number(/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)[1]) < 24;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 const requireHere = createRequire(import.meta.url);
 // The handler may replace these, and its log is not to change what the runtime does.
 const { request: plainRequest } = http;
-const { stdout, exit } = process;
+const { exit } = process;
+
+holdPackages(taskRoot, layers, sdk);
 
 // ---- the Runtime API
 
@@ -42,120 +47,6 @@ function call(method, rest, body, headers = {}) {
     asked.end(content);
   });
 }
-
-function told(error) {
-  if (util.types.isNativeError(error) || error instanceof Error) {
-    return {
-      errorType: String(error.name),
-      errorMessage: String(error.message),
-      trace: String(error.stack ?? "").split("\n"),
-    };
-  }
-  return { errorType: typeof error, errorMessage: String(error), trace: [] };
-}
-
-function logged(error) {
-  if (!(error instanceof Error)) return JSON.stringify(told(error));
-  const { errorType, errorMessage, trace } = told(error);
-  return JSON.stringify({ errorType, errorMessage, ...error, stack: trace });
-}
-
-// ---- the log
-
-let requestId = "undefined";
-const json = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
-const levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
-const least = levels.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL ?? (json ? "INFO" : "TRACE")).toUpperCase());
-
-function write(level, parts) {
-  if (json && levels.indexOf(level) < least) return;
-  const timestamp = new Date().toISOString();
-  if (json) {
-    const message = parts.length === 1 && typeof parts[0] !== "string" ? parts[0] : util.format(...parts);
-    const shown = message instanceof Error ? { ...told(message) } : message;
-    stdout.write(`${JSON.stringify({ timestamp, level, requestId, message: shown })}\n`);
-    return;
-  }
-  // One event a call, as on AWS, however many lines it has.
-  stdout.write(`${timestamp}\t${requestId}\t${level}\t${util.format(...parts)}`.replace(/\n/g, "\r") + "\n");
-}
-
-for (const [name, level] of [
-  ["trace", "TRACE"], ["debug", "DEBUG"], ["log", "INFO"], ["info", "INFO"], ["warn", "WARN"], ["error", "ERROR"],
-]) {
-  console[name] = (...parts) => write(level, parts);
-}
-console.fatal = (...parts) => write("FATAL", parts);
-
-// ---- what a handler may load, and where it reaches the local AWS
-
-const isBare = (name) => !/^(\.{0,2}\/|\.{1,2}$|#|[a-z]+:)/i.test(name);
-const roots = [taskRoot, ...searched, process.env.TMPDIR].map((folder) => {
-  const found = fs.existsSync(folder) ? fs.realpathSync(folder) : folder;
-  return `${pathToFileURL(found).href}/`;
-});
-const missing = (error) => ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(error.code);
-
-function notFound(name) {
-  const brought = /^@(aws-sdk|smithy)\//.test(name);
-  const package_ = name.split("/").slice(0, name.startsWith("@") ? 2 : 1).join("/");
-  const step = brought
-    ? `. AWS's Node runtimes bring it; the local AWS takes it from ${searched.at(-1)}, where it is not. ` +
-      `Run \`npm install --prefix ${path.dirname(searched.at(-1))} ${package_}\``
-    : ". It is neither in the function's code nor in a layer";
-  return Object.assign(new Error(`Cannot find package '${name}'${step}`), { code: "MODULE_NOT_FOUND" });
-}
-
-registerHooks({
-  resolve(name, context, next) {
-    if (!isBare(name)) return next(name, context);
-    let found;
-    try {
-      found = next(name, context);
-    } catch (error) {
-      if (!missing(error)) throw error;
-    }
-    // Folders above the function's are this machine's: what they have, the function has not on AWS.
-    const isOurs = (url) => !url.startsWith("file:") || roots.some((root) => url.startsWith(root));
-    if (found !== undefined && isOurs(found.url)) return found;
-    for (const folder of searched) {
-      try {
-        found = next(name, { ...context, parentURL: pathToFileURL(path.join(folder, "..", "any.js")).href });
-        if (isOurs(found.url)) return found;
-      } catch (error) {
-        if (!missing(error)) throw error;
-      }
-    }
-    throw notFound(name);
-  },
-});
-
-// Handlers answer CloudFormation by `https.request` with the host and path of the address that they were given, which
-// is an https address on AWS.
-const local = new URL(endpoint);
-
-function toEndpoint(original, fallback) {
-  return (...given) => {
-    const callback = given.findLast((each) => typeof each === "function");
-    const [first, second] = given.filter((each) => typeof each !== "function");
-    const isAddress = typeof first === "string" || first instanceof URL;
-    const address = isAddress ? new URL(first) : undefined;
-    const options = { ...(isAddress ? second : first) };
-    const host = options.hostname ?? options.host ?? address?.hostname;
-    const port = options.port ?? address?.port;
-    if (host !== local.hostname || (port && Number(port) !== 443)) return original(...given);
-    const target = options.path ?? (address ? `${address.pathname}${address.search}` : "/");
-    delete options.agent;
-    delete options.host;
-    return fallback(
-      { ...options, protocol: "http:", hostname: local.hostname, port: local.port, path: target }, callback,
-    );
-  };
-}
-
-https.request = toEndpoint(https.request, http.request);
-https.get = toEndpoint(https.get, http.get);
-syncBuiltinESMExports();
 
 globalThis.awslambda = {
   streamifyResponse() {
@@ -186,6 +77,14 @@ async function load() {
     throw new RuntimeError("HandlerNotFound", `${handlerName} is undefined or not exported`);
   }
   if (typeof found !== "function") throw new RuntimeError("HandlerNotFound", `${handlerName} is not a function`);
+  if (!hasCallbacks && found.length >= 3) {
+    throw new RuntimeError(
+      "CallbackHandlerDeprecated",
+      "ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. You need " +
+        "to modify this function to use a supported handler signature to use Node.js 24 or later. For more " +
+        "information see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html.",
+    );
+  }
   return found;
 }
 
@@ -224,11 +123,10 @@ function typeOf(folder) {
 
 // ---- invocations
 
-function contextOf(headers, settle) {
+function contextOf(headers) {
   const deadline = Number(headers["lambda-runtime-deadline-ms"]);
   const env = process.env;
-  const context = {
-    callbackWaitsForEmptyEventLoop: true,
+  return {
     functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
     functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
@@ -239,19 +137,24 @@ function contextOf(headers, settle) {
     invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"],
     awsRequestId: headers["lambda-runtime-aws-request-id"],
     getRemainingTimeInMillis: () => deadline - Date.now(),
+  };
+}
+
+// Give a context the ways to answer that it has beside the callback.
+function withAnswers(context, settle) {
+  const ways = {
     done: (error, result) => settle(error, result),
     succeed: (result) => settle(null, result),
     fail: (error) => settle(error ?? "handled"),
   };
-  // What was answered by these waits for nothing, as the callback does where it is told so.
-  for (const name of ["done", "succeed", "fail"]) {
-    const answer = context[name];
+  context.callbackWaitsForEmptyEventLoop = true;
+  for (const [name, answer] of Object.entries(ways)) {
+    // What was answered by these waits for nothing, as the callback does where it is told so.
     context[name] = (...given) => {
       context.callbackWaitsForEmptyEventLoop = false;
       answer(...given);
     };
   }
-  return context;
 }
 
 function run(handler, event, headers) {
@@ -265,17 +168,20 @@ function run(handler, event, headers) {
         resolve(answered);
       }
     };
+    const context = contextOf(headers);
     const settle = (error, result) => {
       const failed = error !== null && error !== undefined;
       finish(failed ? { error } : { result }, context.callbackWaitsForEmptyEventLoop && !failed);
     };
-    const context = contextOf(headers, settle);
+    if (hasCallbacks) withAnswers(context, settle);
     // With nothing left to wait for, no answer can come any more.
     process.once("beforeExit", ended);
     try {
-      const returned = handler(event, context, settle);
+      const returned = hasCallbacks ? handler(event, context, settle) : handler(event, context);
       if (typeof returned?.then === "function") {
         returned.then((result) => finish({ result }, false), (error) => finish({ error }, false));
+      } else if (!hasCallbacks) {
+        finish({ result: returned }, false);
       }
     } catch (error) {
       finish({ error }, false);
@@ -296,7 +202,7 @@ async function answer(id, outcome) {
     await call("POST", `/runtime/invocation/${id}/response`, body, { "content-type": "application/json" });
     return;
   }
-  write("ERROR", ["Invoke Error \t" + logged(outcome.error)]);
+  writeError("Invoke Error", outcome.error);
   const failure = told(outcome.error);
   await call("POST", `/runtime/invocation/${id}/error`, JSON.stringify(failure), {
     "content-type": "application/json",
@@ -304,30 +210,34 @@ async function answer(id, outcome) {
   });
 }
 
-async function die(kind, error) {
-  write("ERROR", [`${kind}\t${logged(error)}`]);
-  const failure = JSON.stringify(told(error));
-  const where = requestId === "undefined" ? "/runtime/init/error" : `/runtime/invocation/${requestId}/error`;
-  await call("POST", where, failure, { "content-type": "application/json" });
-  exit(requestId === "undefined" ? 1 : 129);
+// Tell of an error that nothing waits for, and end: the next invocation gets a new process.
+async function die(kind, error, status) {
+  writeError(kind, error);
+  const where = requestId === undefined ? "/runtime/init/error" : `/runtime/invocation/${requestId}/error`;
+  await call("POST", where, JSON.stringify(told(error)), { "content-type": "application/json" });
+  exit(requestId === undefined ? 1 : status);
 }
 
-process.on("uncaughtException", (error) => die("Uncaught Exception ", error));
+process.on("uncaughtException", (error) => die("Uncaught Exception", error, 129));
 process.on("unhandledRejection", (reason) => {
-  const error = new RuntimeError("UnhandledPromiseRejection", String(reason));
-  if (reason instanceof Error) error.stack = `${error.name}: ${reason.stack}`;
-  die("Unhandled Promise Rejection ", error);
+  const { errorType, errorMessage, trace } = told(reason);
+  const isError = reason instanceof Error;
+  const error = new RuntimeError("UnhandledPromiseRejection", isError ? `${errorType}: ${errorMessage}` : errorMessage);
+  if (isError) error.stack = `${error.name}: ${trace.join("\n")}`;
+  die("Unhandled Promise Rejection", error, 128);
 });
 
+let requestId;
 let handler;
 try {
   handler = await load();
 } catch (error) {
-  await die("Uncaught Exception ", error);
+  await die("Uncaught Exception", error, 1);
 }
 for (;;) {
   const { headers, body } = await call("GET", "/runtime/invocation/next");
   requestId = headers["lambda-runtime-aws-request-id"];
+  beginRequest(requestId);
   process.env._X_AMZN_TRACE_ID = headers["lambda-runtime-trace-id"];
   await answer(requestId, await run(handler, JSON.parse(body.toString()), headers));
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from localaws import lambda_runtimes
 from localaws.cloudformation import inline
 from localaws.cloudformation.providers import api
 from localaws.cloudformation.providers.provider import Provider, Request, ResourceOutcome
@@ -27,8 +28,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
 }
-#: The runtimes that run locally; `localaws.functions` looks at their versions.
-_RUNTIMES = ("python3.", "nodejs")
 _MAPPING = (
     "BatchSize BisectBatchOnFunctionError DestinationConfig Enabled FilterCriteria FunctionName FunctionResponseTypes "
     "MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts ParallelizationFactor ScalingConfig"
@@ -108,9 +107,13 @@ def _refuse_function(properties: Mapping[str, Any]) -> str | None:
     if "ImageUri" in (properties.get("Code") or {}):
         return "Code.ImageUri: functions from container images do not run locally; use a zip"
     runtime = properties.get("Runtime")
-    if isinstance(runtime, str) and not runtime.startswith(_RUNTIMES):  # a computed one: when it is made
-        return f"Runtime: {runtime} does not run locally, python3.* and nodejs* do"
-    return None
+    reason = lambda_runtimes.refusal(runtime) if isinstance(runtime, str) else None  # a computed one: when it is made
+    return reason and f"Runtime: {reason}"
+
+
+def _lacking(properties: Mapping[str, Any]) -> str | None:
+    runtime = properties.get("Runtime")
+    return lambda_runtimes.lacking(runtime) if isinstance(runtime, str) else None
 
 
 def _create_layer(ctx: Context, request: Request) -> ResourceOutcome:
@@ -242,6 +245,7 @@ PROVIDERS = (
         immutable=frozenset({"FunctionName", "PackageType"}),
         name_property="FunctionName",
         refuse=_refuse_function,
+        lacking=_lacking,
     ),
     Provider(
         "AWS::Lambda::LayerVersion",

@@ -99,6 +99,8 @@ class Provider:
     required: frozenset[str] = frozenset()
     #: Says what is wrong with the values, or None; runs before anything is created, with PENDING for the unknown.
     refuse: Callable[[Mapping[str, Any]], str | None] | None = None
+    #: Says what this machine lacks that the resource may need, or None: no error, but told before anything is created.
+    lacking: Callable[[Mapping[str, Any]], str | None] | None = None
 
     @cached_property
     def honoured_paths(self) -> tuple[str, ...]:

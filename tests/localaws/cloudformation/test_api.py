@@ -9,8 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from localaws.cloudformation.api import OPERATIONS
 from localaws.cloudformation.assembly import BOOTSTRAP_PARAMETER
 from localaws.server import LocalAws
 from tests.localaws.cloudformation.test_engine import parameter, read, settled
@@ -230,16 +232,35 @@ def test_what_bootstrap_would_make_is_there_and_the_first_stack_that_makes_it_ta
         ssm.put_parameter(Name=BOOTSTRAP_PARAMETER, Value=was, Type="String", Overwrite=True)
 
 
-def test_a_stack_of_another_region_is_refused(local_aws: LocalAws, stack_name: str) -> None:
-    """It would be made here and seem to be there: `cdk bootstrap aws://…/eu-west-1` said that it was."""
+#: What each operation is called with, and no more; of the others it is the stack's name.
+GIVEN: dict[str, dict[str, Any]] = {
+    "CreateStack": {"TemplateBody": body(Default="x")},
+    "UpdateStack": {"TemplateBody": body(Default="y")},
+    "CreateChangeSet": {"ChangeSetName": "c", "ChangeSetType": "UPDATE", "TemplateBody": body(Default="z")},
+    "ExecuteChangeSet": {"ChangeSetName": "c"},
+    "DeleteChangeSet": {"ChangeSetName": "c"},
+    "DescribeChangeSet": {"ChangeSetName": "c"},
+    "UpdateTerminationProtection": {"EnableTerminationProtection": True},
+    "DescribeStackResource": {"LogicalResourceId": "P"},
+    "ListImports": {"ExportName": "E"},
+}
+
+
+@pytest.mark.parametrize("operation", sorted(each.__name__ for each in OPERATIONS))
+def test_a_call_of_another_region_is_refused(cfn: Any, local_aws: LocalAws, stack_name: str, operation: str) -> None:
+    """A stack would be made here and seem to be there, and one of here be changed: `cdk bootstrap aws://…/eu-west-1`."""
+    local_aws.engine.deploy(stack_name, body(Default="x"))
     elsewhere = boto3.client(
         "cloudformation", endpoint_url=local_aws.endpoint, region_name="eu-west-1",
         aws_access_key_id="test", aws_secret_access_key="test",
     )  # fmt: skip
-    with pytest.raises(ClientError, match="deploys to us-east-1 alone, and the call is for eu-west-1"):
-        elsewhere.create_stack(StackName=stack_name, TemplateBody=body(Default="x"))
-    with pytest.raises(ClientError, match="start a local AWS with --region eu-west-1"):
-        elsewhere.create_change_set(
-            StackName=stack_name, ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=body(Default="x")
-        )
-    assert stack_name not in local_aws.engine.stacks
+    model = elsewhere.meta.service_model
+    (name,) = [each for each in model.operation_names if xform_name(each) == operation]
+    taken = model.operation_model(name).input_shape.members
+    given = GIVEN.get(name, {}) | ({"StackName": stack_name} if "StackName" in taken else {})
+    with pytest.raises(ClientError, match="deploys to us-east-1 alone, and the call is for eu-west-1") as refused:
+        getattr(elsewhere, operation)(**given)
+    assert "start a local AWS with --region eu-west-1" in str(refused.value)
+    stack = local_aws.engine.stacks[stack_name]
+    assert (stack.status, stack.protected, stack.parameters["V"].value) == ("CREATE_COMPLETE", False, "x")
+    assert not cfn.list_change_sets(StackName=stack_name)["Summaries"]

@@ -53,7 +53,7 @@ def resources(runtime: str, code: str, **properties: str) -> dict[str, Any]:
     return {"Role": ROLE, "Function": function, "Made": made}
 
 
-@pytest.mark.parametrize(("runtime", "code"), [("nodejs22.x", NODE), ("python3.13", PYTHON)])
+@pytest.mark.parametrize(("runtime", "code"), [("nodejs22.x", NODE), ("nodejs24.x", NODE), ("python3.13", PYTHON)])
 def test_inline_code_answers_with_cloudformations_own_module(
     deploy: Callable[..., Any], runtime: str, code: str
 ) -> None:
@@ -63,7 +63,7 @@ def test_inline_code_answers_with_cloudformations_own_module(
     assert stack.resources["Made"].outcome.physical_id == "mine"
 
 
-@pytest.mark.parametrize(("runtime", "code"), [("nodejs22.x", NODE), ("python3.13", PYTHON)])
+@pytest.mark.parametrize(("runtime", "code"), [("nodejs22.x", NODE), ("nodejs24.x", NODE), ("python3.13", PYTHON)])
 def test_what_it_calls_failed_fails_the_resource(deploy: Callable[..., Any], runtime: str, code: str) -> None:
     with pytest.raises(StackFailed, match="See the details in CloudWatch Log Stream"):
         deploy(**resources(runtime, code, Bad="yes"))

@@ -328,3 +328,21 @@ def test_a_program_of_a_layer_is_started_by_its_place_on_aws(ctx: Context) -> No
     assert invoke(ctx, "starts", "hello") == (None, "hello\n")
     function(ctx, "starts-none", source)
     assert invoke(ctx, "starts-none", "hello")[1]["errorType"] == "FileNotFoundError"
+
+
+def test_a_function_with_a_layer_starts_programs_however_they_are_named(ctx: Context) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("tool/said", "#!/var/lang/bin/python\nimport sys\nprint(*sys.argv[1:])\n")
+    layer = ctx.client("lambda").publish_layer_version(LayerName="tool-2", Content={"ZipFile": buffer.getvalue()})
+    source = "import subprocess, pathlib\ndef handler(e, c):\n"
+    source += "    said = ['/opt/tool/said', b'a', 'b']\n"
+    source += "    return [subprocess.check_output(each).decode() for each in (iter(said), tuple(said),"
+    source += " [pathlib.Path(said[0]), 'a', 'b'], [said[0].encode(), 'a', 'b'])]"
+    function(ctx, "starts-any", source, Layers=[layer["LayerVersionArn"]])
+    assert invoke(ctx, "starts-any") == (None, ["a b\n"] * 4)
+    source = "import subprocess\ndef handler(e, c):\n"
+    source += "    given = (b'true', iter(['true']), [b'true'], ('true',), b'exit 0')\n"
+    source += "    return [subprocess.run(each, shell=each == b'exit 0').returncode for each in given]"
+    function(ctx, "starts-others", source, Layers=[layer["LayerVersionArn"]])
+    assert invoke(ctx, "starts-others") == (None, [0] * 5)
