@@ -150,7 +150,9 @@ def _of_api(properties: Mapping[str, Any]) -> Mapping[str, Any]:
 def _refuse_method(properties: Mapping[str, Any]) -> str | None:
     known = {f"{name[:1].lower()}{name[1:]}": value for name, value in properties.items() if not holds_pending(value)}
     given = properties.get("Integration") or {}
-    if not holds_pending(given) and "Type" not in given:
+    if not isinstance(given, Mapping):  # it is not known yet
+        return execute_api.refused("method", known)
+    if "Type" not in given:
         return "Integration: a method without one does not run locally"
     inner = {f"{name[:1].lower()}{name[1:]}": value for name, value in given.items() if not holds_pending(value)}
     if inner.get("type") == "MOCK" and len(inner.get("integrationResponses") or []) != 1:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from localaws.apigateway import invoking
 from localaws.apigateway.answers import Malformed, answer, read
+from localaws.iam import enforcement
 
 VERSIONS = st.sampled_from(["1.0", "2.0"])
 LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -116,7 +117,7 @@ def test_a_defect_while_a_function_is_invoked_is_raised_and_not_taken_for_a_long
     def broken(*_: Any) -> bytes:
         raise http.client.IncompleteRead(b"")
 
-    monkeypatch.setattr(invoking.enforcement, "may_send", lambda *_: True)
+    monkeypatch.setattr(enforcement, "may_send", lambda *_: True)
     monkeypatch.setattr(invoking, "_invoke", broken)
 
     class Somewhere:
