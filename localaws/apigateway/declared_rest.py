@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from moto.apigateway.models import RestAPI
@@ -19,11 +19,13 @@ from localaws.moto_patches import original, put, replace
 
 _CHECKED = {
     "create_rest_api": "restApi",
-    "update_rest_api": "restApiChange",
+    "create_deployment": "deployment",
+    "create_stage": "restStage",
     "put_method": "method",
     "put_integration": "restIntegration",
     "put_integration_response": "integrationResponse",
 }
+_CHANGED = {"update_rest_api": "restApi", "update_stage": "restStage"}
 #: Operations that would declare what is never looked at when a request is answered.
 REFUSED = {
     "create_authorizer": "authorizers do",
@@ -47,21 +49,34 @@ def install() -> None:
     """Look at what is declared before moto takes it, and keep what is deployed."""
     for name, kind in _CHECKED.items():
         replace(APIGatewayResponse, name, _checked(name, kind))
+    for name, kind in _CHANGED.items():
+        replace(APIGatewayResponse, name, _checked_change(name, kind))
     for name, what in REFUSED.items():
         put(APIGatewayResponse, name, _refused(what))
     replace(RestAPI, "create_deployment", _create_deployment)
 
 
-def deployed(deployment: Any) -> list[tuple[str, Any]]:
-    """Return the keys (``GET /path``) and integrations of the methods that a deployment has."""
-    found: list[tuple[str, Any]] = vars(deployment).get("methods_then", [])
+@dataclass(frozen=True)
+class Method:
+    """A method as it was deployed: the resource that it is of, and moto's integration."""
+
+    resource_id: str
+    integration: Any
+
+
+def deployed(deployment: Any) -> list[tuple[str, Method]]:
+    """Return the keys (``GET /path``) and methods that a deployment has."""
+    found: list[tuple[str, Method]] = vars(deployment).get("methods_then", [])
     return found
 
 
 def _create_deployment(self: Any, *args: Any, **kwargs: Any) -> Any:
     deployment = original(RestAPI, "create_deployment")(self, *args, **kwargs)
     methods = [
-        (f"{method.http_method} {resource.get_path()}", copy.deepcopy(method.method_integration))
+        (
+            f"{method.http_method} {resource.get_path()}",
+            Method(resource.id, copy.deepcopy(method.method_integration)),
+        )
         for resource in self.resources.values()
         for method in resource.resource_methods.values()
         if method.method_integration is not None
@@ -72,7 +87,9 @@ def _create_deployment(self: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _checked(name: str, kind: str) -> Any:
     def call(self: Any) -> Any:
-        given: Mapping[str, Any] = json.loads(self.body or "{}")
+        given: dict[str, Any] = json.loads(self.body or "{}")
+        if kind == "method":
+            given["httpMethod"] = self.path.rsplit("/", 1)[1]
         if kind == "restApi" and ("openapi" in given or "swagger" in given):
             raise BadRequestException("an import of OpenAPI does not run locally. Nothing was changed.")
         if reason := execute_api.refused(kind, given):
@@ -81,6 +98,22 @@ def _checked(name: str, kind: str) -> Any:
         if kind == "restApi" and "binaryMediaTypes" in given:  # moto keeps none
             made = self.backend.apis[json.loads(answer[2])["id"]]
             vars(made).update(binaryMediaTypes=given["binaryMediaTypes"])
+        return answer
+
+    return call
+
+
+def _checked_change(name: str, kind: str) -> Any:
+    def call(self: Any) -> Any:
+        operations = json.loads(self.body or "{}").get("patchOperations") or []
+        if reason := execute_api.refused_change(kind, operations):
+            raise BadRequestException(f"{reason}. Nothing was changed.")
+        answer = original(APIGatewayResponse, name)(self)
+        for each in operations:
+            if each["path"] == "/disableExecuteApiEndpoint":  # moto takes every text for true
+                api = self.backend.get_rest_api(self.path.split("/")[2])
+                vars(api).update(disableExecuteApiEndpoint=each.get("value", "").lower() == "true")
+                answer = 200, {}, json.dumps(api.to_dict())
         return answer
 
     return call

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 from localaws import execute_api
 from localaws.apigateway import routes
+from localaws.apigateway.answers import Answer, Malformed, answer, read, told
 from localaws.apigateway.invoking import Failure, invoke
-from localaws.apigateway.payloads import Answer, Asked, Malformed, Taken, answer, event, told
+from localaws.apigateway.payloads import Asked, Taken, event
 from localaws.context import Context
 from localaws.gateway import apis
 
@@ -73,7 +73,7 @@ def _invoked(ctx: Context, asked: Asked, taken: Taken, integration: Any) -> Answ
     if isinstance(returned, Failure):
         return _OF_FAILURES.get(returned, _FAILED)
     try:
-        return answer(version, json.loads(returned))
-    except (Malformed, ValueError) as error:
+        return answer(version, read(returned))
+    except Malformed as error:
         log.error("the answer to %s of the API %s is malformed: %s", taken.route_key, taken.api_id, error)
         return _FAILED

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -66,9 +67,15 @@ def _invoke(ctx: Context, function: str, payload: bytes) -> bytes | Failure:
 
 
 def _within(work: Callable[[], bytes | Failure], seconds: float) -> bytes | Failure:
-    """Return what ``work`` does, unless that takes longer; as on AWS, the function then runs on."""
-    done: list[bytes | Failure] = []
-    thread = threading.Thread(target=lambda: done.append(work()), daemon=True, name="api invocation")
-    thread.start()
-    thread.join(seconds)
-    return done[0] if done else Failure.SLOW
+    """Return what ``work`` does, or raise what it raises, unless it takes longer; as on AWS, the function runs on."""
+    future: Future[bytes | Failure] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001  it is raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="api invocation").start()
+    wait([future], seconds)
+    return future.result() if future.done() else Failure.SLOW

@@ -6,8 +6,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,7 +18,7 @@ _TEXTS = ("text/", "application/json", "application/javascript", "application/xm
 
 @dataclass(frozen=True)
 class Asked:
-    """A request to an API; ``path`` is decoded, ``query`` and ``headers`` are as they were sent."""
+    """A request to an API as it was sent; of an HTTP API, ``path`` is decoded."""
 
     method: str
     path: str
@@ -57,6 +55,8 @@ class Taken:
     route_key: str
     path_values: Mapping[str, str]
     stage_variables: Mapping[str, str]
+    #: The id of a REST API's resource; an HTTP API's events have the route's key in its place.
+    resource_id: str = ""
 
     @property
     def domain(self) -> str:
@@ -67,24 +67,6 @@ class Taken:
     def resource(self) -> str:
         """Return the path of the route's key, or ``$default``."""
         return self.route_key.partition(" ")[2] or self.route_key
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a client gets."""
-
-    status: int
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-
-
-class Malformed(Exception):
-    """A function's answer is none that API Gateway can send."""
-
-
-def told(status: int, message: str) -> Answer:
-    """Return an answer of API Gateway's own."""
-    return Answer(status, [("Content-Type", "application/json")], json.dumps({"message": message}).encode())
 
 
 def event(version: str, asked: Asked, taken: Taken) -> dict[str, Any]:
@@ -154,7 +136,7 @@ def _first(asked: Asked, taken: Taken) -> dict[str, Any]:
         "requestId": asked.id,
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
         "requestTimeEpoch": int(now * 1000),
-        "resourceId": taken.route_key,
+        "resourceId": taken.resource_id or taken.route_key,
         "resourcePath": taken.resource,
         "stage": taken.stage,
     }
@@ -208,48 +190,3 @@ def _body(asked: Asked) -> tuple[str | None, bool]:
         except UnicodeDecodeError:
             pass  # not the text that it says it is, so it is encoded like everything else
     return base64.b64encode(asked.body).decode(), True
-
-
-def answer(version: str, returned: Any, *, default_type: str = "text/plain; charset=utf-8") -> Answer:
-    """Return the answer for what a function returned; raises `Malformed`."""
-    if not isinstance(returned, dict) or "statusCode" not in returned:
-        if version != "2.0":
-            raise Malformed("it has no statusCode")
-        text = returned if isinstance(returned, str) else json.dumps(returned)
-        return Answer(200, [("Content-Type", "application/json")], text.encode())
-    headers = [(str(name), str(value)) for name, value in (returned.get("headers") or {}).items()]
-    if version == "2.0":
-        headers += [("Set-Cookie", str(cookie)) for cookie in returned.get("cookies") or []]
-    else:
-        many = returned.get("multiValueHeaders") or {}
-        headers = [pair for pair in headers if pair[0] not in many]
-        headers += [(str(name), str(value)) for name, values in many.items() for value in values]
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("Content-Type", default_type))
-    if any(mark in text for pair in headers for text in pair for mark in "\r\n\0"):
-        raise Malformed("a header goes on in a second line")
-    return Answer(_status(returned["statusCode"]), headers, _content(returned))
-
-
-def _status(given: Any) -> int:
-    try:
-        status = int(given)
-    except (TypeError, ValueError):
-        status = 0
-    if not 100 <= status <= 599:
-        raise Malformed(f"its statusCode is {given!r}")
-    return status
-
-
-def _content(returned: Mapping[str, Any]) -> bytes:
-    body = returned.get("body")
-    if body is None:
-        return b""
-    if not isinstance(body, str):
-        raise Malformed("its body is no text")
-    if not returned.get("isBase64Encoded"):
-        return body.encode()
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise Malformed(f"its body is not base64: {error}") from error

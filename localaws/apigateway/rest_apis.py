@@ -5,14 +5,15 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 from __future__ import annotations
 
-import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from localaws.apigateway import declared_rest, routes
+from localaws.apigateway.answers import Answer, Malformed, answer, read, told
 from localaws.apigateway.invoking import Failure, invoke
-from localaws.apigateway.payloads import Answer, Asked, Malformed, Taken, answer, is_binary, rest_event, told
+from localaws.apigateway.payloads import Asked, Taken, is_binary, rest_event
 from localaws.context import Context
 
 log = logging.getLogger("localaws.apigateway")
@@ -31,19 +32,27 @@ _LONGEST_MS = 29_000
 def lets(api: Any, path: str, origin: str) -> bool:
     """Return whether a page of ``origin`` may ask ``path``: the fixed answer to OPTIONS there names it, or all."""
     _, deployment, inner = _deployed(api, path)
-    found = routes.find(declared_rest.deployed(deployment), "OPTIONS", inner) if deployment is not None else None
-    if found is None or found[1].integration_type != "MOCK":
+    found = _found(deployment, "OPTIONS", inner) if deployment is not None else None
+    if found is None or found[1].integration.integration_type != "MOCK":
         return False
-    headers = {name.lower(): value for name, value in _mocked(found[1]).headers}
+    headers = {name.lower(): value for name, value in _mocked(found[1].integration).headers}
     return headers.get("access-control-allow-origin") in ("*", origin)
 
 
 def _deployed(api: Any, path: str) -> tuple[Any, Any, str]:
-    """Return the stage and the deployment that a path means, and the rest of it; None where there is none."""
+    """Return the stage and the deployment that a path means, and the rest of it; None where there is none.
+
+    The path is the one that was sent: unlike an HTTP API's it is not decoded, and a slash at its end stays.
+    """
     name, _, rest = path.lstrip("/").partition("/")
     stage = api.stages.get(name)
     deployment = api.deployments.get(stage.deployment_id) if stage is not None else None
-    return stage, deployment, f"/{rest}".rstrip("/") or "/"
+    return stage, deployment, f"/{rest}"
+
+
+def _found(deployment: Any, method: str, path: str) -> tuple[str, declared_rest.Method, Mapping[str, str]] | None:
+    """Return the method that a request takes; a slash at its path's end is not looked at."""
+    return routes.find(declared_rest.deployed(deployment), method, path.rstrip("/") or "/")
 
 
 def answered(ctx: Context, api: Any, asked: Asked) -> Answer:
@@ -51,11 +60,13 @@ def answered(ctx: Context, api: Any, asked: Asked) -> Answer:
     stage, deployment, path = _deployed(api, asked.path)
     if deployment is None:
         return told(403, "Forbidden")
-    found = routes.find(declared_rest.deployed(deployment), asked.method, path)
+    found = _found(deployment, asked.method, path)
     if found is None:
         return told(403, "Missing Authentication Token")
-    key, integration, values = found
-    taken = Taken(ctx.account, ctx.region, api.id, stage.name, key, values, stage.variables or {})
+    key, method, values = found
+    integration = method.integration
+    variables = stage.variables or {}
+    taken = Taken(ctx.account, ctx.region, api.id, stage.name, key, values, variables, method.resource_id)
     if integration.integration_type == "MOCK":
         return _mocked(integration)
     return _invoked(ctx, api, replace(asked, path=path), taken, integration)
@@ -90,11 +101,11 @@ def _invoked(ctx: Context, api: Any, asked: Asked, taken: Taken, integration: An
     if isinstance(returned, Failure):
         return _OF_FAILURES.get(returned, _FAILED)
     try:
-        said = json.loads(returned)
+        said = read(returned)
         accepted = asked.joined.get("accept", "").partition(",")[0]
         if isinstance(said, dict) and not is_binary(accepted, api.binaryMediaTypes):
             said["isBase64Encoded"] = False  # it stays a text unless the client asks for a type that is binary
         return answer("1.0", said, default_type="application/json")
-    except (Malformed, ValueError) as error:
+    except Malformed as error:
         log.error("the answer to %s of the API %s is malformed: %s", taken.route_key, taken.api_id, error)
         return _FAILED

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+from localaws import execute_api
 from localaws.apigateway import http_apis
-from localaws.apigateway.payloads import Answer, Asked, told
+from localaws.apigateway.answers import Answer, told
+from localaws.apigateway.payloads import Asked
 from localaws.context import Context
 from localaws.gateway import apis
 from localaws.gateway.gate import HEADERS
@@ -28,10 +31,9 @@ def middleware(app: App, ctx: Context) -> App:
         asked = _read(environ, addressed)
         found = _answered(ctx, addressed.api_id, asked)
         length = [] if found.status in (204, 304) else [("Content-Length", str(len(found.body)))]
-        own = [pair for pair in found.headers if pair[0].lower() not in ("content-length", "connection")]
         phrase = http.client.responses.get(found.status, "-")
-        start_response(f"{found.status} {phrase}", [*own, *length, ("Apigw-Requestid", asked.id)])
-        return [b"" if asked.method == "HEAD" else found.body]
+        start_response(f"{found.status} {phrase}", [*found.headers, *length, ("Apigw-Requestid", asked.id)])
+        return [b"" if asked.method == "HEAD" or not length else found.body]
 
     return serve
 
@@ -45,7 +47,7 @@ def _read(environ: dict[str, Any], addressed: apis.Addressed) -> Asked:
     ]  # fmt: skip
     return Asked(
         method=environ["REQUEST_METHOD"],
-        path=unquote(addressed.path) or "/",
+        path=addressed.path or "/",
         query=addressed.query,
         headers=[*headers, *forwarded],
         body=environ["wsgi.input"].read(_LONGEST_BODY + 1),
@@ -61,8 +63,10 @@ def _answered(ctx: Context, api_id: str, asked: Asked) -> Answer:
         return told(404, f"There is no API {api_id} here that is reached by its address")
     if len(asked.body) > _LONGEST_BODY:
         return told(413, "Request Entity Too Large")
+    if asked.method not in execute_api.METHODS:  # a route's ARN has it in its path: one with slashes would be another
+        return told(400, "Bad Request")
     if api is not None:
-        return http_apis.answered(ctx, api, asked)
+        return http_apis.answered(ctx, api, replace(asked, path=unquote(asked.path)))
     from localaws.apigateway import rest_apis  # it is there, so moto's REST APIs are imported
 
     return rest_apis.answered(ctx, rest, asked)

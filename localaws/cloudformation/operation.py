@@ -101,6 +101,7 @@ class StackOperation:
 
     def _apply(self, planned: Planned) -> None:
         properties = resolve(planned.properties, self.scope, at=planned.at)
+        self._check(planned, properties)
         old = self._now.get(planned.logical_id)
         if old is None and planned.logical_id in self.imports:
             self._import(planned, self._request(planned, properties), self.imports[planned.logical_id])
@@ -115,6 +116,14 @@ class StackOperation:
         else:
             request = replace(self._request(planned, properties), generation=old.request.generation)
             self._update(planned, request, old)
+
+    def _check(self, planned: Planned, properties: Any) -> None:
+        """Refuse what the plan could not see: values that were not known before other resources existed."""
+        given = properties if properties is not NO_VALUE else {}
+        if reason := planned.provider.refused(given):
+            status = "UPDATE_FAILED" if planned.logical_id in self._now else "CREATE_FAILED"
+            self.stack.note(planned.logical_id, planned.type, status, reason=reason)
+            raise ResourceFailed(reason)
 
     def _request(self, planned: Planned, properties: Any) -> Request:
         return Request(

@@ -27,7 +27,7 @@ from moto.logs.models import logs_backends
 from localaws import lambda_runtimes, metrics
 from localaws.context import Context
 from localaws.events import targets
-from localaws.functions import bundles, programs
+from localaws.functions import bundles, permissions, programs
 from localaws.functions.asynchronous import AsyncInvocations
 from localaws.functions.sandbox import InvocationOutcome, Launch, MemoryWatch, Sandbox
 from localaws.functions.throttled import TooManyRequests
@@ -299,6 +299,7 @@ def install(ctx: Context) -> None:
     global _current  # noqa: PLW0603  moto's classes are process-wide, and so is who runs their functions
     _current = LambdaRuntime(ctx)
     targets.register("lambda", "lambda:InvokeFunction", _send_event)
+    permissions.install()
     replace(LambdaFunction, "__init__", _init)
     replace(LambdaFunction, "update_configuration", _update_configuration)
     replace(LambdaFunction, "get_configuration", _get_configuration)

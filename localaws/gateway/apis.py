@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from moto.apigatewayv2.models import apigatewayv2_backends
 
@@ -67,7 +67,7 @@ def lets_page(ctx: Context, api: Addressed, headers: Mapping[str, str], *, prefl
     if cors_headers(ctx, api.api_id, headers, preflight=preflight):
         return True
     rest = rest_api(ctx, api.api_id)
-    return rest is not None and _rest_lets(rest, unquote(api.path), headers["origin"])
+    return rest is not None and _rest_lets(rest, api.path, headers["origin"])
 
 
 def cors_headers(ctx: Context, api_id: str, headers: Mapping[str, str], *, preflight: bool) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
 """Refuses requests by their headers alone: requests of web pages, and of anybody without access.
 
 A page in a browser reaches every port of the user's machine. Browsers add headers that scripts cannot change:
-``Origin`` and ``Sec-Fetch-Site`` name the page, ``Host`` the requested name. Nothing here serves pages, so no origin is
-trusted, not even this server's own (an object that is opened in a browser would have it); a bucket's own CORS rules are
-the one exception. The body is not read, and nothing is looked up but those rules.
+``Origin`` and ``Sec-Fetch-Site`` name the page, ``Host`` the requested name. No origin is trusted, not even this
+server's own (an object or an API's page that is opened in a browser would have it, so they are sent as sandboxed); the
+exceptions are a bucket's own CORS rules, an API's CORS configuration, and a REST API's fixed answer to OPTIONS. The
+body is not read, and nothing is looked up but these.
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
 """
 
@@ -138,6 +139,8 @@ def _of_api(ctx: Context, asked: Asked, api: apis.Addressed) -> Refusal | None:
         if apis.lets_page(ctx, api, asked.headers, preflight=asked.method == "OPTIONS"):
             return None
         return Refusal("a page of that origin asks, and neither the API's CORS configuration nor OPTIONS names it")
+    if _is_browser(asked.headers) and "sec-fetch-site" not in asked.headers:
+        return Refusal("a browser asks that does not say which page it asks for: its functions run for no page")
     return None if asked.method == "OPTIONS" and not _is_browser(asked.headers) else _page(asked, None)
 
 

@@ -158,21 +158,18 @@ def _kms(account: str, arn: str) -> str | None:
 
 
 def _lambda(account: str, arn: str) -> str | None:
-    """Return the policy of a function, with that of the version or alias that is named."""
+    """Return the policy of a function, its versions and aliases: each statement says which of them it is about."""
     from moto.awslambda.exceptions import LambdaClientError
     from moto.awslambda.models import lambda_backends
 
     kind, _, named = _name(arn).partition(":")
     if kind != "function":
         return None
-    name, _, qualifier = named.partition(":")
-    found = []
-    for asked in dict.fromkeys((None, qualifier or None)):
-        try:
-            found.append(lambda_backends[account][_region(arn)].get_function(name, asked))
-        except LambdaClientError:  # it is not there: whoever calls it is told so
-            continue
-    statements = [_with_principal(statement) for one in dict.fromkeys(found) for statement in one.policy.statements]
+    try:
+        found = lambda_backends[account][_region(arn)].get_function(named.partition(":")[0])
+    except LambdaClientError:  # it is not there: whoever calls it is told so
+        return None
+    statements = [_with_principal(statement) for statement in found.policy.statements]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
 
 

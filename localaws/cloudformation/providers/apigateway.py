@@ -11,6 +11,7 @@ from localaws.cloudformation.providers.provider import Provider, Request, Resour
 from localaws.cloudformation.template import holds_pending
 from localaws.context import Context
 
+_METHOD = "AuthorizationType ApiKeyRequired OperationName"
 _INTEGRATION = "ConnectionType ContentHandling PassthroughBehavior RequestTemplates TimeoutInMillis Type Uri"
 
 
@@ -52,8 +53,8 @@ def _put_method(ctx: Context, request: Request) -> ResourceOutcome:
         "resourceId": request["ResourceId"],
         "httpMethod": request["HttpMethod"],
     }
-    named = {"operationName": request.get("OperationName")}
-    api.call(ctx, "apigateway", "PutMethod", **where, authorizationType="NONE", **named)
+    given = {"AuthorizationType": "NONE", **api.pick(request.properties, _METHOD)}
+    api.call(ctx, "apigateway", "PutMethod", **where, **api.camel(given))
     for response in request.get("MethodResponses", []):
         api.call(ctx, "apigateway", "PutMethodResponse", **where, **api.camel(response))
     integration = request.get("Integration", {})
@@ -100,9 +101,19 @@ def _create_stage(ctx: Context, request: Request) -> ResourceOutcome:
 
 
 def _update_stage(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
-    # Nothing is kept in a stage that is not declared.
-    _delete_stage(ctx, old, outcome)
-    return _create_stage(ctx, new)
+    before, now = old.get("Variables", {}), new.get("Variables", {})
+    set_ = {"deploymentId": new["DeploymentId"], "description": new.get("Description", "")}
+    set_ |= {f"variables/{name}": str(value) for name, value in now.items()}
+    changes = [{"op": "replace", "path": f"/{name}", "value": value} for name, value in set_.items()]
+    changes += [{"op": "remove", "path": f"/variables/{name}"} for name in before if name not in now]
+    name = outcome.physical_id
+    api.call(ctx, "apigateway", "UpdateStage", restApiId=new["RestApiId"], stageName=name, patchOperations=changes)
+    arn = f"arn:aws:apigateway:{ctx.region}::/restapis/{new['RestApiId']}/stages/{name}"
+    if gone := sorted(old.tags.keys() - new.tags.keys()):
+        api.call(ctx, "apigateway", "UntagResource", resourceArn=arn, tagKeys=gone)
+    if new.tags:
+        api.call(ctx, "apigateway", "TagResource", resourceArn=arn, tags=new.tags)
+    return outcome
 
 
 def _delete_stage(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
@@ -133,13 +144,15 @@ def _refuse(kind: str, translate: Callable[[Mapping[str, Any]], Mapping[str, Any
 
 
 def _of_api(properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"apiKeySource": properties.get("ApiKeySourceType"), "policy": properties.get("Policy")}
+    return {**api.camel(properties), "apiKeySource": properties.get("ApiKeySourceType")}
 
 
 def _refuse_method(properties: Mapping[str, Any]) -> str | None:
     known = {f"{name[:1].lower()}{name[1:]}": value for name, value in properties.items() if not holds_pending(value)}
     given = properties.get("Integration") or {}
-    if not holds_pending(given) and "Type" not in given:
+    if not isinstance(given, Mapping):  # it is not known yet
+        return execute_api.refused("method", known)
+    if "Type" not in given:
         return "Integration: a method without one does not run locally"
     inner = {f"{name[:1].lower()}{name[1:]}": value for name, value in given.items() if not holds_pending(value)}
     if inner.get("type") == "MOCK" and len(inner.get("integrationResponses") or []) != 1:
@@ -209,6 +222,7 @@ PROVIDERS = (
         update=_update_stage,
         delete=_delete_stage,
         immutable=frozenset({"RestApiId", "StageName"}),
+        refuse=_refuse("restStage", api.camel),
     ),
     Provider(
         "AWS::ApiGateway::Account",

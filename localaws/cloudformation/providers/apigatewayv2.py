@@ -33,6 +33,8 @@ def _update_api(ctx: Context, new: Request, old: Request, outcome: ResourceOutco
     api.call(ctx, "apigatewayv2", "UpdateApi", ApiId=outcome.physical_id, **given)
     arn = f"arn:aws:apigateway:{ctx.region}::/apis/{outcome.physical_id}"
     api.call(ctx, "apigatewayv2", "TagResource", ResourceArn=arn, Tags=new.tags)
+    if gone := sorted(old.tags.keys() - new.tags.keys()):
+        api.call(ctx, "apigatewayv2", "UntagResource", ResourceArn=arn, TagKeys=gone)
     return outcome
 
 
@@ -50,17 +52,20 @@ def _create_stage(ctx: Context, request: Request) -> ResourceOutcome:
 
 
 def _update_stage(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
-    # moto changes no stage; it keeps nothing in one that is not declared.
-    _delete_stage(ctx, old, outcome)
-    return _create_stage(ctx, new)
+    variables = {**dict.fromkeys(old.get("StageVariables", {}), ""), **new.get("StageVariables", {})}
+    given = {"Description": "", **api.pick(new.properties, _STAGE), "StageVariables": variables}
+    api.call(ctx, "apigatewayv2", "UpdateStage", ApiId=new["ApiId"], StageName=outcome.physical_id, **given)
+    return outcome
 
 
 def _delete_stage(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
     api.remove(ctx, "apigatewayv2", "DeleteStage", ApiId=request["ApiId"], StageName=outcome.physical_id)
 
 
-def _part(what: str, names: str) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
-    """Return how an integration or a route of an API is created, updated and deleted."""
+def _part(
+    what: str, names: str, defaults: Mapping[str, Any]
+) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """Return how an integration or a route is created, updated and deleted; what is left out gets its default again."""
 
     def create(ctx: Context, request: Request) -> ResourceOutcome:
         given = api.pick(request.properties, names)
@@ -68,8 +73,9 @@ def _part(what: str, names: str) -> tuple[Callable[..., Any], Callable[..., Any]
         return ResourceOutcome(answer[f"{what}Id"], {f"{what}Id": answer[f"{what}Id"]})
 
     def update(ctx: Context, new: Request, old: Request, outcome: ResourceOutcome) -> ResourceOutcome:
-        given = {"ApiId": new["ApiId"], f"{what}Id": outcome.physical_id, **api.pick(new.properties, names)}
-        api.call(ctx, "apigatewayv2", f"Update{what}", **given)
+        given = {**defaults, **api.pick(new.properties, names)}
+        where = {"ApiId": new["ApiId"], f"{what}Id": outcome.physical_id}
+        api.call(ctx, "apigatewayv2", f"Update{what}", **where, **given)
         return outcome
 
     def delete(ctx: Context, request: Request, outcome: ResourceOutcome) -> None:
@@ -82,7 +88,7 @@ def _part(what: str, names: str) -> tuple[Callable[..., Any], Callable[..., Any]
 def _refuse(kind: str) -> Callable[[Mapping[str, Any]], str | None]:
     def refuse(properties: Mapping[str, Any]) -> str | None:
         known = {name: value for name, value in properties.items() if not holds_pending(value)}
-        return execute_api.refused(kind, {f"{name[:1].lower()}{name[1:]}": value for name, value in known.items()})
+        return execute_api.refused(kind, api.camel(known))
 
     return refuse
 
@@ -90,11 +96,15 @@ def _refuse(kind: str) -> Callable[[Mapping[str, Any]], str | None]:
 def _refuse_stage(properties: Mapping[str, Any]) -> str | None:
     if str(properties.get("AutoDeploy", "")).lower() != "true":
         return "AutoDeploy: a stage without it does not run locally, with it it does"
-    return None
+    return _refuse("stage")(properties)
 
 
-_create_integration, _update_integration, _delete_integration = _part("Integration", _INTEGRATION)
-_create_route, _update_route, _delete_route = _part("Route", _ROUTE)
+_create_integration, _update_integration, _delete_integration = _part(
+    "Integration",
+    _INTEGRATION,
+    {"Description": "", "TimeoutInMillis": 30_000, "PayloadFormatVersion": "1.0", "ConnectionType": "INTERNET"},
+)
+_create_route, _update_route, _delete_route = _part("Route", _ROUTE, {"OperationName": "", "AuthorizationType": "NONE"})
 
 PROVIDERS = (
     Provider(

@@ -119,15 +119,19 @@ class Provider:
     def check(self, properties: Mapping[str, Any], *, stack: str, logical_id: str) -> None:
         """Raise UnknownProperty for the first property, at any depth, that is neither honoured nor accepted."""
         here = f"{stack}/{logical_id} ({self.type})"
+        if reason := self.refused(properties):
+            raise UnknownProperty(f"{here}: {reason}. Nothing was created.")
+
+    def refused(self, properties: Mapping[str, Any]) -> str | None:
+        """Return why properties cannot be deployed, or None; asked in the plan, and again when all values are known."""
         for path in _unknown(properties, self._tree, ""):
-            raise UnknownProperty(
-                f"{here}: the property {path} is not known to localaws, which neither honours nor ignores it. "
-                "Nothing was created. `python -m localaws coverage` lists what is known."
+            return (
+                f"the property {path} is not known to localaws, which neither honours nor ignores it "
+                "(`python -m localaws coverage` lists what is known)"
             )
         for name in sorted(self.required - set(properties)):
-            raise UnknownProperty(f"{here}: the property {name} is required. Nothing was created.")
-        if self.refuse and (reason := self.refuse(properties)):
-            raise UnknownProperty(f"{here}: {reason}. Nothing was created.")
+            return f"the property {name} is required"
+        return self.refuse(properties) if self.refuse else None
 
     def make(self, ctx: Context, request: Request, *, made: Callable[[ResourceOutcome], None]) -> ResourceOutcome:
         """Create and configure the resource; ``made`` is called once it exists, so that a failure can be undone."""

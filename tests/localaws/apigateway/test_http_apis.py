@@ -5,15 +5,21 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import http.server
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.apigatewayv2.responses import ApiGatewayV2Response
 
-from localaws.cloudformation.errors import UnknownProperty, UnknownResourceType
+from localaws import execute_api
+from localaws.cloudformation.errors import StackFailed, UnknownProperty, UnknownResourceType
 from localaws.context import Context
 from tests.localaws.requests import Answer, send
 from tests.localaws.running import ctx  # noqa: F401
@@ -175,6 +181,8 @@ def test_what_a_function_returns_is_the_answer(
         "return {'statusCode': 200, 'body': {'a': 1}}",
         "return {'statusCode': 'odd'}",
         "return {'statusCode': 200, 'headers': {'X': 'a\\r\\nSet-Cookie: b'}}",
+        "return {'statusCode': 200, 'headers': ['a']}",
+        "return {'statusCode': float('inf')}",
         "raise ValueError",
     ],
 )
@@ -200,12 +208,50 @@ def test_a_function_is_invoked_only_where_its_policy_lets_the_route(ctx: Context
     assert send(ctx, "GET", f"{root}/closed").status == 500
 
 
-@pytest.mark.slow
+def test_an_answer_without_a_body_ends_where_it_ends(ctx: Context, deploy: Deploy) -> None:
+    """What follows on the same connection is the next answer."""
+    answer = "{'statusCode': int(e['rawPath'][1:]), 'body': 'b', 'headers': {'Content-Length': '9'}}"
+    code = f"def handler(e, c): return {answer}"
+    root = made(deploy, api(code, "$default"))
+    connection = http.client.HTTPConnection(urlparse(ctx.endpoint).netloc, timeout=30)
+    try:
+        for status, body in ((204, b""), (200, b"b"), (304, b""), (200, b"b")):
+            connection.request("GET", f"{root}/{status}")
+            told = connection.getresponse()
+            assert (told.status, told.read()) == (status, body)
+    finally:
+        connection.close()
+
+
 def test_reserved_concurrency_makes_the_service_unavailable(ctx: Context, deploy: Deploy) -> None:
-    code = "import time\ndef handler(e, c): time.sleep(1); return 'done'"
+    """The first request is answered only when the second has been, so that both are there at once."""
+    code = (
+        "import json, time\nfrom urllib.request import urlopen\n"
+        "def handler(e, c):\n"
+        "    urlopen(e['queryStringParameters']['ask']).read()\n"
+        "    return 'done'"
+    )
     root = made(deploy, api(code, "$default", Function=function(code, ReservedConcurrentExecutions=1)))
-    with ThreadPoolExecutor(2) as callers:
-        assert sorted(callers.map(lambda _: send(ctx, "GET", root).status, range(2))) == [200, 503]
+    runs, ends = threading.Event(), threading.Event()
+
+    class Held(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            runs.set()
+            ends.wait(30)
+            self.send_response(204)
+            self.end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Held) as server, ThreadPoolExecutor(2) as callers:
+        callers.submit(server.serve_forever)
+        first = callers.submit(send, ctx, "GET", f"{root}?ask=http://127.0.0.1:{server.server_port}/")
+        try:
+            assert runs.wait(30)
+            assert send(ctx, "GET", root).status == 503
+        finally:
+            ends.set()
+            status = first.result().status
+            server.shutdown()
+        assert status == 200
 
 
 def test_a_page_gets_through_where_the_cors_configuration_names_it(ctx: Context, deploy: Deploy) -> None:
@@ -253,6 +299,99 @@ def test_a_changed_api_answers_as_it_is_now_and_a_deleted_one_no_more(ctx: Conte
     assert send(ctx, "GET", f"{root}/a").status == 404
     made(deploy, {"Role": ROLE, "Api": resource("AWS::ApiGatewayV2::Api", Name="new", ProtocolType="HTTP")})
     assert send(ctx, "GET", f"{root}/b").status == 404
+
+
+def integration(**properties: Any) -> dict[str, Any]:
+    target = {"Fn::GetAtt": ["Function", "Arn"]}
+    given = {"IntegrationType": "AWS_PROXY", "IntegrationUri": target, **properties}
+    return resource("AWS::ApiGatewayV2::Integration", ApiId={"Ref": "Api"}, **given)
+
+
+def test_what_a_template_leaves_out_again_is_as_if_it_had_never_been(ctx: Context, deploy: Deploy) -> None:
+    def described(tags: dict[str, str], variables: dict[str, str], **properties: Any) -> dict[str, Any]:
+        named = resource("AWS::ApiGatewayV2::Api", Name="api", ProtocolType="HTTP", Tags=tags)
+        stage = resource(
+            "AWS::ApiGatewayV2::Stage", ApiId={"Ref": "Api"}, StageName="$default", AutoDeploy=True,
+            StageVariables=variables,
+        )  # fmt: skip
+        return api(ECHO, "$default", Api=named, Stage=stage, Integration=integration(**properties))
+
+    client = ctx.client("apigatewayv2")
+    before = described({"a": "1", "b": "2"}, {"x": "1", "y": "2"}, PayloadFormatVersion="2.0", TimeoutInMillis=1000)
+    root = made(deploy, before)
+    name = root.rsplit("/", 1)[1]
+    assert made(deploy, described({"a": "3"}, {"y": "3"})) == root
+    event = echoed(send(ctx, "GET", root))
+    assert (event["version"], event["stageVariables"]) == ("1.0", {"y": "3"})
+    (left,) = client.get_integrations(ApiId=name)["Items"]
+    assert (left["TimeoutInMillis"], left["PayloadFormatVersion"]) == (30_000, "1.0")
+    assert {key: value for key, value in client.get_api(ApiId=name)["Tags"].items() if key in "ab"} == {"a": "3"}
+
+
+def test_a_stage_is_changed_in_place(ctx: Context, deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = made(deploy, api(ECHO, "$default"))
+    monkeypatch.setattr(
+        ApiGatewayV2Response, "delete_stage", lambda self: pytest.fail("there was no stage for a while")
+    )
+    stage = resource(
+        "AWS::ApiGatewayV2::Stage", ApiId={"Ref": "Api"}, StageName="$default", AutoDeploy=True,
+        StageVariables={"x": "1"}, Description="new",
+    )  # fmt: skip
+    assert made(deploy, api(ECHO, "$default", Stage=stage)) == root
+    assert echoed(send(ctx, "GET", root))["stageVariables"] == {"x": "1"}
+    client, name = ctx.client("apigatewayv2"), root.rsplit("/", 1)[1]
+    assert client.get_stage(ApiId=name, StageName="$default")["Description"] == "new"
+    for change in ({"AutoDeploy": False}, {"DefaultRouteSettings": {"ThrottlingBurstLimit": 0}}, {"DeploymentId": "a"}):
+        with pytest.raises(ClientError, match="not run locally"):
+            client.update_stage(ApiId=name, StageName="$default", **change)
+
+
+NO_KEYS = ("FOO bar", "GET pets", "GET /{a+}/b", "GET /{a}/{a}", "get /x", "GET /a b", "GET/open /x", "GET", "", "/x")
+
+
+@pytest.mark.parametrize("key", NO_KEYS)
+def test_a_key_that_no_route_can_have_is_refused(deploy: Deploy, key: str) -> None:
+    with pytest.raises(UnknownProperty, match="routeKey"):
+        deploy(**api(ECHO, key))
+
+
+@pytest.mark.parametrize("key", ["$default", "ANY /", "GET /a/{b}/{c+}", "PATCH /v1.0/a-b_c~d/", "HEAD /a:b/{b-c}"])
+def test_a_key_that_a_route_can_have_is_taken(key: str) -> None:
+    assert execute_api.refused("route", {"routeKey": key}) is None
+
+
+def test_of_two_routes_of_one_key_the_second_is_refused(ctx: Context, deploy: Deploy) -> None:
+    with pytest.raises(StackFailed, match="Route with key GET /a already exists"):
+        deploy(**api(ECHO, "GET /a", "GET /a"))
+    client = ctx.client("apigatewayv2")
+    name = client.create_api(Name="by-hand", ProtocolType="HTTP")["ApiId"]
+    first, other = (client.create_route(ApiId=name, RouteKey=key)["RouteId"] for key in ("GET /a", "GET /b"))
+    with pytest.raises(client.exceptions.ConflictException):
+        client.update_route(ApiId=name, RouteId=other, RouteKey="GET /a")
+    assert client.update_route(ApiId=name, RouteId=first, RouteKey="GET /a")["RouteKey"] == "GET /a"
+    for key in NO_KEYS:
+        with pytest.raises(client.exceptions.BadRequestException):
+            client.create_route(ApiId=name, RouteKey=key)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"Integration": integration(TimeoutInMillis=40_000)}, "timeoutInMillis 40000"),
+        (
+            {
+                "Api": resource(
+                    "AWS::ApiGatewayV2::Api", Name="a", ProtocolType="HTTP",
+                    CorsConfiguration={"AllowOrigins": ["*"], "AllowCredentials": True},
+                )
+            },
+            "allowCredentials",
+        ),
+    ],
+)  # fmt: skip
+def test_what_aws_would_not_take_is_not_taken(deploy: Deploy, changed: dict[str, Any], named: str) -> None:
+    with pytest.raises(UnknownProperty, match=named):
+        deploy(**api(ECHO, "$default", **changed))
 
 
 ROUTE = {"ApiId": {"Ref": "Api"}, "RouteKey": "GET /x", "Target": {"Fn::Sub": "integrations/${Integration}"}}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.apigateway.responses import APIGatewayResponse
 
 from localaws.cloudformation.errors import UnknownProperty, UnknownResourceType
 from localaws.context import Context
@@ -69,16 +70,52 @@ def test_the_event_is_that_of_a_proxy_integration(ctx: Context, deploy: Deploy) 
     headers = [("X-Twice", "a"), ("X-Twice", "b"), ("Content-Type", "application/x-www-form-urlencoded")]
     event = echoed(send(ctx, "POST", f"{root}/items/a%20b?x=1&x=2", headers, b"a=1"))
     assert "version" not in event
-    assert (event["resource"], event["path"], event["httpMethod"]) == ("/items/{id}", "/items/a b", "POST")
-    assert event["pathParameters"] == {"id": "a b"}
+    assert (event["resource"], event["path"], event["httpMethod"]) == ("/items/{id}", "/items/a%20b", "POST")
+    assert event["pathParameters"] == {"id": "a%20b"}
     assert event["multiValueHeaders"]["X-Twice"] == ["a", "b"]
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"]}
     assert event["stageVariables"] == {"colour": "red"}
     assert (event["body"], event["isBase64Encoded"]) == ("a=1", False)
-    assert event["requestContext"]["path"] == "/prod/items/a b"
+    assert event["requestContext"]["path"] == "/prod/items/a%20b"
     assert echoed(send(ctx, "GET", f"{root}/items"))["resource"] == "/items"
     for path in (root, f"{root}/"):
         assert echoed(send(ctx, "DELETE", path))["resource"] == "/"
+
+
+def test_a_path_is_as_it_was_sent(ctx: Context, deploy: Deploy) -> None:
+    """https://github.com/middleapi/standard-server/pull/93 tells what was seen on AWS."""
+    root = made(deploy, rest(ECHO))
+    for path, value in (("a%2Fb", "a%2Fb"), ("a%20b/", "a%20b"), ("%25", "%25"), ("a+b", "a+b")):
+        event = echoed(send(ctx, "GET", f"{root}/items/{path}"))
+        assert (event["path"], event["pathParameters"]) == (f"/items/{path}", {"id": value})
+        assert event["requestContext"]["path"] == f"/prod/items/{path}"
+    api = root.split("/")[3]
+    resources = ctx.client("apigateway").get_resources(restApiId=api)["items"]
+    ids = {each["path"]: each["id"] for each in resources}
+    assert event["requestContext"]["resourceId"] == ids["/items/{id}"]
+
+
+def test_a_stage_is_changed_in_place(ctx: Context, deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stage(variables: dict[str, str], tags: dict[str, str], deployment: str = "First") -> dict[str, Any]:
+        return resource(
+            "AWS::ApiGateway::Stage", RestApiId={"Ref": "Api"}, StageName="prod", DeploymentId={"Ref": deployment},
+            Variables=variables, Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )  # fmt: skip
+
+    root = made(deploy, rest(ECHO, Stage=stage({"a": "1", "b": "2"}, {"one": "1", "two": "2"})))
+    monkeypatch.setattr(APIGatewayResponse, "delete_stage", lambda self: pytest.fail("there was no stage for a while"))
+    assert made(deploy, rest(ECHO, Stage=stage({"b": "3", "c": "4"}, {"two": "3"}))) == root
+    assert echoed(send(ctx, "GET", root))["stageVariables"] == {"b": "3", "c": "4"}
+    told = ctx.client("apigateway").get_stage(restApiId=root.split("/")[3], stageName="prod")
+    assert {key: value for key, value in told["tags"].items() if key in ("one", "two")} == {"two": "3"}
+    assert made(deploy, rest(ECHO, "Second", Stage=stage({}, {}, "Second"))) == root
+    assert echoed(send(ctx, "GET", root))["stageVariables"] is None
+
+
+def test_an_integration_waits_no_longer_than_aws_lets_it(deploy: Deploy) -> None:
+    slow = {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": URI, "TimeoutInMillis": 40_000}
+    with pytest.raises(UnknownProperty, match="timeoutInMillis 40000 is not between 50 and 29000"):
+        deploy(**rest(ECHO, List=method("GET", {"Ref": "Items"}, Integration=slow)))
 
 
 def test_what_is_not_there_is_answered_as_on_aws(ctx: Context, deploy: Deploy) -> None:
@@ -97,6 +134,8 @@ def test_what_is_not_there_is_answered_as_on_aws(ctx: Context, deploy: Deploy) -
         ("return {'statusCode': 200, 'body': 'iVA=', 'isBase64Encoded': True}", 200, b"iVA="),
         ("return {'a': 1}", 502, b'{"message": "Internal server error"}'),
         ("raise ValueError", 502, b'{"message": "Internal server error"}'),
+        ("return {'statusCode': 200, 'headers': ['a']}", 502, b'{"message": "Internal server error"}'),
+        ("return {'statusCode': float('inf')}", 502, b'{"message": "Internal server error"}'),
     ],
 )
 def test_what_a_function_returns_is_the_answer(
