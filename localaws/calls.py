@@ -30,8 +30,8 @@ SERVICES: Final = {
 
 #: What localaws answers itself, of which moto need not have anything: it is put into moto's classes at a start.
 _OWN: Final = {
-    "athena": athena.OPERATIONS, "cloudformation": cloudformation.OPERATIONS, "glue": glue.OPERATIONS,
-    "lambda": (account_settings.get_account_settings,), "logs": logs.OPERATIONS,
+    "apigatewayv2": declared.OPERATIONS, "athena": athena.OPERATIONS, "cloudformation": cloudformation.OPERATIONS,
+    "glue": glue.OPERATIONS, "lambda": (account_settings.get_account_settings,), "logs": logs.OPERATIONS,
 }  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def install(ctx: Context) -> None:
         replace(ApiGatewayV2Response, name, _checked(name, kind))
     for name, what in REFUSED.items():
         put(ApiGatewayV2Response, name, _refused(what))
-    put(ApiGatewayV2Response, "update_stage", _update_stage)
+    put(ApiGatewayV2Response, "update_stage", update_stage)
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(Api, "__init__")(self, *args, **kwargs)
@@ -90,7 +90,7 @@ def _be_the_only_one(self: Any, given: Mapping[str, Any], *, changed: bool) -> N
         raise _Conflict(f"Route with key {given['routeKey']} already exists for this API")
 
 
-def _update_stage(self: Any) -> Any:
+def update_stage(self: Any) -> Any:
     """Change a stage in place, which moto does not; a variable that gets an empty value is removed.
 
     https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename.html
@@ -115,3 +115,7 @@ def _refused(what: str) -> Any:
         raise BadRequestException(f"{what} not run locally. Nothing was changed.")
 
     return call
+
+
+#: What localaws answers itself, of which moto has nothing.
+OPERATIONS = (update_stage,)
