@@ -18,6 +18,8 @@ PRIVATE = ("personal", "restricted", "confidential")
 CLASSIFICATIONS = (*PRIVATE, "internal", "public")
 #: How bad it is when a stream rule finds something.
 Severity = Literal["info", "warning", "critical"]
+#: Seconds that a change may wait where a contract does not say, of what arrives and of derived tables.
+LANDING_LATENCY, DERIVED_LATENCY = 60, 3600
 
 
 class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -188,7 +190,9 @@ class PartitionField(msgspec.Struct, frozen=True):
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"):
     """What every dataset declares, whichever of the two kinds it is; ``database`` and ``name`` are its table's.
 
-    ``owner`` is the team that answers for it. After ``retention_days`` its rows go; of a derived table, they may.
+    ``owner`` is the team that answers for it. After ``retention_days`` its rows go; of a derived table, they may. A
+    change waits ``latency_seconds`` at most: from its arrival to its commit, of a derived table from the commit of what
+    arrived, through whatever tables lie between.
     """
 
     name: str
@@ -202,6 +206,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
     partitioning: tuple[PartitionField, ...] = ()
     sort_order: tuple[str, ...] = ()
     freshness_seconds: int = 86_400
+    latency_seconds: int = LANDING_LATENCY
     retention_days: int | None = None
     file: str = ""
 
@@ -247,6 +252,7 @@ class DerivedContract(Contract, frozen=True, omit_defaults=True, kw_only=True, t
     """A dataset that a transform makes: its ``checks`` hold before a new snapshot is published."""
 
     checks: tuple[Check, ...] = ()
+    latency_seconds: int = DERIVED_LATENCY
 
 
 #: A contract as a file declares it.

@@ -21,6 +21,7 @@ from sluice.contracts.checks import read_checks, stated_places
 from sluice.contracts.columns import NAME, read_column
 from sluice.contracts.contract_file import ContractFile, Place
 from sluice.contracts.formats import Formats
+from sluice.contracts.latency import read_latency
 from sluice.contracts.model import AnyContract, Arrival, Column, DerivedContract, LandingContract, StreamRule
 from sluice.contracts.odcs import STATED, has_effect, no_such_field, without_effect
 from sluice.contracts.partitions import read_partitioning
@@ -37,7 +38,7 @@ from sluice.shortened import shortened
 DATABASES = ("bronze", "silver", "gold")
 _VERSION = re.compile(r"v?[0-9]{1,9}(\.[0-9]{1,9}){0,3}([-+][0-9A-Za-z.+-]{1,64})?")
 #: The service levels that act.
-SERVICE_LEVELS = ("freshness", "retention", "lateness")
+SERVICE_LEVELS = ("freshness", "latency", "retention", "lateness")
 #: Where a contract's one table stands.
 _TABLE: Final[Place] = ("schema", 0)
 _ServiceLevels: TypeAlias = dict[str | None, ServiceLevelAgreementProperty]
@@ -103,8 +104,10 @@ class ContractReader(ContractFile):
         properties = table.properties or []
         partitioning = tried(lambda: read_partitioning(self, properties, column_custom, by_name, _TABLE), ())
         sort_order = tried(lambda: self._sort_order(table_custom, names, _TABLE), ())
-        freshness = tried(lambda: self.duration(sla, "freshness", 86_400), 0)
-        read = self._landing if self._arrives(odcs, database) else self._derived
+        freshness = tried(lambda: self.duration(sla, "freshness", 86_400), None)
+        arrives = self._arrives(odcs, database)
+        latency = tried(lambda: read_latency(self, sla, freshness, arrives=arrives), 1)
+        read = self._landing if arrives else self._derived
         of_its_kind = read(_Parts(odcs, table, name, names, by_place, custom, sla))
         self.found.refuse()
         return of_its_kind(
@@ -119,6 +122,7 @@ class ContractReader(ContractFile):
             partitioning=partitioning,
             sort_order=sort_order,
             freshness_seconds=freshness,
+            latency_seconds=latency,
             file=str(self.path),
         )
 

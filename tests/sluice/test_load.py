@@ -39,6 +39,50 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "seconds"),
+    [
+        ("", 60),
+        ("value: 5, unit: m", 300),
+        ("value: 1, unit: d", 86_400),
+        ("freshness", 30),
+        ("value: 90, unit: s", 90),
+    ],
+)
+def test_a_latency_is_read_or_is_a_minute_or_as_short_as_the_freshness(
+    tmp_path: Path, declared: str, seconds: int
+) -> None:
+    text = (
+        SOUND.replace("unit: d", "unit: s", 1).replace("value: 1", "value: 30", 1) if declared == "freshness" else SOUND
+    )
+    more = f"  - {{property: latency, {declared}}}\n" if ":" in declared else ""
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(text.replace("slaProperties:\n", f"slaProperties:\n{more}"))
+    assert load_contract(file).latency_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("value: 0, unit: s", "0 s is no latency; allowed: 1 s and more"),
+        ("value: 0.5, unit: s", "0.5 s is no latency"),
+        ("value: 2, unit: d", "172,800 s, longer than the 86,400 s for which the table's newest data may be old, as"),
+        ("value: soon, unit: s", "'soon' is no number"),
+        ("value: 1, unit: s, element: order_lines.quantity", "latency is one of the whole dataset; remove it"),
+    ],
+)
+def test_a_latency_that_cannot_be_kept_is_refused_with_file_line_and_field(
+    tmp_path: Path, declared: str, said: str
+) -> None:
+    file = tmp_path / "order_lines.yaml"
+    file.write_text(SOUND.replace("slaProperties:\n", f"slaProperties:\n  - {{property: latency, {declared}}}\n"))
+    with pytest.raises(ContractError) as caught:
+        load_contract(file)
+    line = file.read_text().splitlines().index("slaProperties:") + 2
+    assert f"{file}:{line}: slaProperties.0" in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         (
@@ -73,7 +117,7 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
             ["servers.0.host", "host has no effect here; remove it"],
         ),
         ("value: 3650", "value: 0.5", ["slaProperties", "0.5 d is no retention", "one or more whole days"]),
-        ("property: retention", "property: retension", ["'retension'", "freshness, retention, lateness"]),
+        ("property: retention", "property: retension", ["'retension'", "freshness, latency, retention, lateness"]),
         ("encoding: ", "repeatedKeys: ", ["it is no option any more", "remove the line"]),
         ("schema:", "schema: [", ["not YAML"]),
     ],

@@ -53,7 +53,7 @@ def fields() -> dict[str, list[str]]:
         "burst": [*_BURST_KEYS],
         "distinct": ["column", "atLeast"],
         "travel": [*_TRAVEL_KEYS],
-        "slaProperties": ["freshness", "lateness", "retention"],
+        "slaProperties": ["freshness", "lateness", "latency", "retention"],
     }
     return {kind: sorted(names) for kind, names in ACTS.items()} | own
 

@@ -37,7 +37,7 @@ TEXTS: Final = {
         "team": "Who answers for it.",
         "servers": "Where it arrives: files in the landing bucket, or the records of a stream.",
         "schema": "The table, with its columns.",
-        "slaProperties": "How fresh, how late, how long.",
+        "slaProperties": "How fresh, how soon, how late, how long.",
         "customProperties": "How it arrives, and which records raise operational events.",
     },
     "Team": {"name": "The team that answers for it: a property of its tables and a tag of its stream."},
@@ -172,6 +172,7 @@ TEXTS: Final = {
     },
     "slaProperties": {
         "freshness": "How old a table's newest data may be.",
+        "latency": "How long a change may wait before it is committed or refreshed.",
         "lateness": "How long after an event its record of a stream is late.",
         "retention": "After how many days rows go.",
     },
