@@ -68,7 +68,7 @@ CONTROLS = (
         (f"{SERVERLESS}-EventBusDLQ",),
         ("EachMinute", "EachHour", "EachDay"),
         "A schedule's event says only that it is time, and the next one says so again; the events that carry "
-        "something, FileLanded and TableChanged, have dead letters.",
+        "something, those of FileLanded and TableChanged, have dead letters.",
     ),
     Control(
         _DEAD_LETTERS,

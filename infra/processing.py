@@ -24,9 +24,9 @@ from sluice.redelivery import QUEUE_DAYS
 from . import grants
 from .bundle import SPARK_SCRIPT, Bundle, spark_folder
 from .functions import RETENTION, dependencies, python_function
+from .ingestion import IngestionStack
 from .keys import encrypt_queue
 from .removal import of_named
-from .storage import StorageStack
 
 WORKFLOWS = brought("step_functions")
 #: Workers of a Spark run, unless the workflow says otherwise.
@@ -37,12 +37,13 @@ class ProcessingStack(Stack):
     """Refresh workflow, planner, DuckDB engine, Spark job."""
 
     def __init__(
-        self, scope: Construct, name: str, *, environment: Environment, storage: StorageStack, bundle: Bundle
+        self, scope: Construct, name: str, *, environment: Environment, ingestion: IngestionStack, bundle: Bundle
     ) -> None:
         super().__init__(
             scope, name, env={"region": environment.region}, description="Sluice: refresh of derived tables"
         )
-        self.storage, self.environment_ = storage, environment
+        self.storage, self.environment_ = ingestion.storage, environment
+        storage = self.storage
         layer = dependencies(self, bundle)
         memory = {
             "SLUICE_TRANSFORM_MEMORY": str(environment.transform_memory),
@@ -54,7 +55,7 @@ class ProcessingStack(Stack):
             bundle=bundle,
             layer=layer,
             environment=environment,
-            variables=storage.variables() | memory,
+            variables=storage.variables() | memory | {"SLUICE_COMMIT_QUEUE_URL": ingestion.commit_queue.queue_url},
             memory=1024,
             timeout=Duration.minutes(5),
             description="Plans which derived tables are refreshed, and on which engine",
@@ -79,21 +80,25 @@ class ProcessingStack(Stack):
                 ("run_transform_large", environment.transform_memory_large),
             )
         }
-        self._grant_functions()
+        self._grant_functions(ingestion)
         self.spark_job = self._spark_job(bundle)
         self.machine = self._workflow()
         CfnOutput(self, "PlanFunctionName", value=self.plan.function_name)
         CfnOutput(self, "RunFunctionName", value=self.runners["run_transform"].function_name)
         CfnOutput(self, "RefreshStateMachineArn", value=self.machine.state_machine_arn)
 
-    def _grant_functions(self) -> None:
+    def _grant_functions(self, ingestion: IngestionStack) -> None:
         storage = self.storage
         every = ("bronze", "silver", "gold")
         # A run also puts records that contradict each other into quarantine.
         written = ("silver", "gold", "quarantine")
         assert self.plan.role is not None
-        # Backfills that wait, that somebody asks for, or takes back.
-        grants.use_ledger(self.plan.role, storage.ledger, "Query", "PutItem", "DeleteItem")
+        # Backfills that wait, that somebody asks for, or takes back; and whose turn it is.
+        grants.use_ledger(self.plan.role, storage.ledger, "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        # The next turn, at once or by a message; and commits that somebody waits for.
+        grants.send(self.plan.role, ingestion.commit_queue, key=storage.own_key)
+        bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
+        grants.allow(self.plan.role, ["events:PutEvents"], [bus])
         grants.allow(self.plan.role, ["glue:GetTable"], storage.catalog_arns(*every))
         grants.write_objects(self.plan.role, storage.lake, "messages/", key=storage.key)
         metadata = [f"{folder}*/metadata/" for folder in storage.folders(*every)]
@@ -170,10 +175,8 @@ class ProcessingStack(Stack):
         events.Rule(
             self,
             "TableChanged",
-            description="New bronze rows were committed",
-            event_pattern=events.EventPattern(
-                source=["sluice"], detail_type=["TableChanged"], detail={"table": [{"prefix": "bronze."}]}
-            ),
+            description="A derived table is to be refreshed",  # its name is that of what once started it
+            event_pattern=events.EventPattern(source=["sluice"], detail_type=["RefreshDue"]),
             targets=[targets.SfnStateMachine(machine, role=starter, dead_letter_queue=self.refresh_dead)],
         )
         return machine

@@ -63,7 +63,7 @@ class RecoveryStack(Stack):
         grants.send(role, ingestion.commit_queue, ingestion.landing_queue, key=storage.own_key)
         grants.allow(role, ["sqs:GetQueueAttributes"], [ingestion.landing_queue.queue_arn])
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
-        grants.use_ledger(role, storage.ledger, "BatchGetItem")
+        grants.use_ledger(role, storage.ledger, "BatchGetItem", "Query", "UpdateItem")
         dead = (ingestion.landing_dead, ingestion.commit_dead, processing.refresh_dead)
         grants.receive(role, *dead, key=storage.own_key)
         grants.allow(role, ["sqs:DeleteMessage"], [queue.queue_arn for queue in dead])

@@ -56,7 +56,7 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
     name = environment.title
     storage = StorageStack(app, f"{name}-storage", environment=environment, project=project, bundle=bundle)
     ingestion = IngestionStack(app, f"{name}-ingestion", environment=environment, storage=storage, bundle=bundle)
-    processing = ProcessingStack(app, f"{name}-processing", environment=environment, storage=storage, bundle=bundle)
+    processing = ProcessingStack(app, f"{name}-processing", environment=environment, ingestion=ingestion, bundle=bundle)
     streams = tuple(
         add_streams(app, name, environment=environment, project=project, ingestion=ingestion, bundle=bundle)
     )

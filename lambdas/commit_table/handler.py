@@ -1,27 +1,32 @@
-"""FIFO batch of wake-ups → everything staged for each dataset named is committed, and what its retention ends goes."""
+"""FIFO batch of wake-ups → everything staged for each dataset named is committed, and what its retention ends goes.
+
+A message that comes before its time is received again then. One that says that a refresh is due starts it.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sluice.bounded import Messages
 from sluice.contracts import LandingContract
-from sluice.ingestion.commit import Call, Drained, Lake, TooEarly, drain
+from sluice.ingestion.commit import Call, Drained, Lake, drain
 from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retention import Retention
 from sluice.ingestion.retract import retract_requested
 from sluice.ingestion.retry import give_back, postpone
-from sluice.ingestion.wake import commit_pace, wake
+from sluice.ingestion.wake import wake
 from sluice.ledger import Delivery, Ledger
+from sluice.pace import Pace, TooEarly
 from sluice.project import deployed_project
+from sluice.refresh.starting import publish, refresh_changed, release_refresh
 from sluice.settings import Settings, settings_from_environment
-from sluice.storage import S3Store, client
+from sluice.storage import S3Store
 from sluice.tables.catalog import glue_catalog
 
 log = logging.getLogger(__name__)
@@ -46,16 +51,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         body = json.loads(record["body"])
         if (seconds := body.get("notBefore", 0.0) - time.time()) > 0:
             early[record["messageId"]] = seconds
+        elif "refresh" in body:
+            failed += _release(settings, record)
         else:
             messages.setdefault(body["dataset"], []).append(record)
     # A message that was received before may belong to units that ended the function: its dataset goes last.
     for dataset, records in sorted(messages.items(), key=lambda item: _comes_again(item[1])):
         references = [record["messageId"] for record in records]
-        again = _comes_again(records)
-        call = Call(time_left=lambda: _seconds_left(context), again=again)
+        bodies = [json.loads(record["body"]) for record in records]
         try:
-            asked = [record["messageId"] for record in records if json.loads(record["body"]).get("maintain")]
-            if not _drain(settings, dataset, call).finished:
+            asked = [record["messageId"] for record, body in zip(records, bodies, strict=True) if body.get("maintain")]
+            call = Call(time_left=lambda: _seconds_left(context), again=_comes_again(records))
+            if not _commit(settings, dataset, bodies, call):
                 wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=bool(asked))
             elif asked:
                 due[dataset] = asked
@@ -70,6 +77,38 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     answer = give_back(settings.commit_queue_url, event["Records"], failed)
     answer["batchItemFailures"] += [{"itemIdentifier": reference} for reference in early]
     return answer
+
+
+def _release(settings: Settings, record: dict[str, Any]) -> list[str]:
+    """Start the refresh that is due; return the message's id when that failed."""
+    try:
+        release_refresh(settings, json.loads(record["body"])["notBefore"])
+    except Exception:
+        log.exception("the refresh that is due could not be started; its message comes again")
+        return [record["messageId"]]
+    return []
+
+
+def _commit(settings: Settings, dataset: str, bodies: Sequence[Mapping[str, Any]], call: Call) -> bool:
+    """Commit what is staged; return False when the time did not suffice. Raise ``TooEarly`` before it is due.
+
+    A message that is ``paced`` finds nothing to do, and ends with that one question, when nothing waits any more; any
+    other commits whatever waits.
+    """
+    pace, now = Pace(settings.ledger_table), time.time()
+    if any(body.get("paced") for body in bodies):
+        taken = pace.begin_commit(dataset, now)
+        if not taken and all(body.get("paced") for body in bodies):
+            return True
+        # Such a message also comes again because it was early: whether a call died the ledger says.
+        call = replace(call, again=taken == "taken again")
+    drained = _drain(settings, dataset, call)
+    earliest = now + _contract(dataset).latency_seconds if drained.changed else None
+    if drained.finished:
+        pace.end_commit(dataset, now, earliest)
+    elif earliest is not None:
+        pace.space_commits(dataset, earliest)
+    return drained.finished
 
 
 def _comes_again(records: list[dict[str, Any]]) -> bool:
@@ -127,7 +166,6 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     if contract.arrival.stream:
         drained = drain_stream(contract, lake, record=ledger.record_shards, announce=announce, call=call)
     else:
-        call = replace(call, pace=commit_pace(contract))
         drained = drain(contract, lake, record=ledger.record, announce=announce, call=call)
         if drained.finished:
             _retract(contract, lake, ledger.record, announce, call)
@@ -147,17 +185,7 @@ def _retract(
 
 
 def _announce(settings: Settings, changed: Mapping[str, int]) -> None:
-    """Publish ``TableChanged`` events, which start the refresh workflow."""
+    """Publish ``TableChanged`` events, and have what is made of the tables refreshed within its latency."""
     if changed:
-        entries = [
-            {
-                "Source": "sluice",
-                "DetailType": "TableChanged",
-                "EventBusName": settings.event_bus,
-                "Detail": json.dumps({"table": table, "snapshot": str(snapshot)}),
-            }
-            for table, snapshot in changed.items()
-        ]
-        answer = client("events").put_events(Entries=entries)
-        if answer["FailedEntryCount"]:
-            raise OSError(f"EventBridge refused {answer['FailedEntryCount']} events: {answer['Entries']}")
+        publish([("TableChanged", {"table": t, "snapshot": str(s)}) for t, s in changed.items()], settings)
+        refresh_changed(settings, deployed_project(), changed)

@@ -7,14 +7,15 @@ from typing import Any
 
 from sluice.ingestion.ingest_stream import ingest_records
 from sluice.ingestion.rules.watch import Memory, Watch
-from sluice.ingestion.wake import wake_at_intervals
+from sluice.ingestion.wake import Known, wake_committers
 from sluice.project import deployed_project
 from sluice.settings import settings_from_environment
 from sluice.storage import S3Store
 
 logging.getLogger("sluice").setLevel(logging.INFO)
-#: Lives as long as this warm function does.
+#: Live as long as this warm function does: what the rules watch, and when commits are due.
 _MEMORY: Memory = {}
+_DUE: Known = {}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -30,9 +31,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     project = deployed_project()
     unread = event.get("unread", "")
     units = ingest_records(event["Records"], project, settings, S3Store(), watch.add, unread=unread)
-    for dataset in dict.fromkeys(unit.dataset for unit in units):
-        contract = project.landing(dataset)
-        assert contract is not None
-        wake_at_intervals(settings, contract)
+    wake_committers(settings, units, _DUE)
     watch.tell(settings)
     return {"batchItemFailures": []}

@@ -7,6 +7,8 @@ how current tables are (``standings``), for what is made from a table (``followe
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,21 +19,29 @@ import msgspec
 from sluice.bounded import Messages, bounds_errors
 from sluice.compiled import Pause
 from sluice.errors import CommandError
+from sluice.ingestion.wake import wake
 from sluice.ledger import Ledger, to_backfill
+from sluice.pace import Pace
 from sluice.project import deployed_project
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
 from sluice.refresh.plan import followers, plan_refresh
+from sluice.refresh.starting import ask_refresh
 from sluice.refresh.tables import described_run, rollback_of, snapshot_of_run, transform_of
+from sluice.refresh.windows import Turns
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
 
 
 @bounds_errors(lambda: settings_from_environment().lake)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Return the plan; ``event`` holds the ``pinned`` snapshots, ``failed`` tables and the last wave's ``results``."""
-    settings = settings_from_environment()
+    """Return the plan; ``event`` holds the ``pinned`` snapshots, ``failed`` tables and the last wave's ``results``.
+
+    ``began`` is when the round began, 0 in its first plan.
+    """
+    settings, now = settings_from_environment(), time.time()
+    pace = Pace(settings.ledger_table)
     project, ledger = deployed_project(), Ledger(settings.ledger_table, Messages(settings.lake))
     if asked := next((question for question in _QUESTIONS if question in event), ""):
         return _QUESTIONS[asked](event, ledger)
@@ -50,13 +60,55 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"steps": steps, "held": holds(project, load, backfills, pauses)}
     if event.get("standings"):
         promised = {contract.table: contract.freshness_seconds for contract in project.contracts}
-        tables = msgspec.to_builtins(standings(project, load, backfills, pauses))
+        turns = Turns(project, pace.refreshes(), now)
+        tables = msgspec.to_builtins(standings(project, load, backfills, pauses, turns))
         return {"tables": tables, "freshness_seconds": promised}
+    began = float(event.get("began") or 0.0)
+    if not began:
+        pace.begin_refresh(began := now)
+    turns = Turns(project, pace.refreshes(), now)
     plan = plan_refresh(
-        project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills, pauses=pauses
-    )
-    answer: dict[str, Any] = msgspec.to_builtins(plan)
-    return answer
+        project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills, pauses=pauses,
+        turns=turns,
+    )  # fmt: skip
+    had = {result["table"] for result in event.get("results", ())} | set(plan.passed)
+    had &= {transform.table for transform in project.transforms}  # those of an earlier deployment may be gone
+    pace.consider({table: turns.digest(table, plan.pinned) for table in sorted(had)}, began)
+    if not plan.ready:
+        pace.end_refresh()
+        if plan.due is not None:
+            ask_refresh(settings, plan.due, now)
+    return {**msgspec.to_builtins(plan), "began": began}
+
+
+def _forward(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """Have the commits of datasets come now, and let the next refresh take tables whatever their latency.
+
+    ``datasets`` and ``tables`` are lists of names, or ``"*"`` for all; with ``start`` that refresh starts. Return the
+    datasets that had something waiting.
+    """
+    settings, wanted = settings_from_environment(), event["forward"]
+    pace, project = Pace(ledger.table), deployed_project()
+    tables = wanted.get("tables", [])
+    if tables != "*":
+        try:
+            for table in tables:
+                transform_of(project, table, safe="nothing was changed.")
+        except CommandError as error:
+            return {"refused": error.as_data()}
+    now = time.time()
+    pace.bring_forward([""] if tables == "*" else tables, now)
+    if wanted.get("start"):
+        ask_refresh(settings, now, now)
+    datasets = wanted.get("datasets", [])
+    waiting = [
+        each.dataset
+        for each in pace.read_waiting()[0]
+        if (datasets == "*" or each.dataset in datasets) and (each.due is not None or each.taken is not None)
+    ]
+    for dataset in waiting:
+        wake(settings, dataset, f"forward {uuid.uuid4()}", now=True)
+    return {"datasets": waiting}
 
 
 def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
@@ -102,6 +154,7 @@ _QUESTIONS: dict[str, Callable[[dict[str, Any], Ledger], dict[str, Any]]] = {
     "pause": _pause,
     "resume": _pause,
     "followers": _followers,
+    "forward": _forward,
 }
 
 

@@ -5,6 +5,7 @@ event came; daily → maintenance.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from sluice.ingestion.sweep import Sweep
@@ -20,7 +21,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Sweep once, or do what the event says; return the number of items by kind.
 
     ``{"unnoticed": true}`` takes up files of which no event came within an hour, a number those of so many seconds;
-    ``{"maintain": true}`` wakes the committers for maintenance.
+    ``{"maintain": true}`` wakes the committers for maintenance. The event of each minute has its ``time``; without one
+    everything is looked at.
     """
     landing = deployed_project().arriving
     sweep = Sweep(
@@ -32,8 +34,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     retained = [contract.name for contract in landing if contract.retention_days is not None]
     if after := event.get("unnoticed"):
         done = sweep.take_up_unnoticed(LOST_SECONDS if after is True else float(after))
+    elif event.get("maintain"):
+        done = sweep.wake_for_maintenance(retained)
+    elif at := event.get("time"):
+        done = sweep.run_minute(datetime.fromisoformat(at).minute)
     else:
-        done = sweep.wake_for_maintenance(retained) if event.get("maintain") else sweep.run()
+        done = sweep.run()
     if done:
         log.info("taken up: %s", done)
     return done

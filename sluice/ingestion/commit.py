@@ -49,14 +49,6 @@ _FILES_AT_ONCE = 8
 _CHUNK_BYTES = 192 << 20
 
 
-class TooEarly(Exception):
-    """The table was committed to a moment ago; its next commit is due in ``seconds``."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the next commit is due in {seconds:.1f} s")
-        self.seconds = seconds
-
-
 @dataclass(frozen=True)
 class Lake:
     """Access to the tables and the staged objects of a deployment."""
@@ -82,15 +74,10 @@ class Drained:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the committer: the seconds left, and whether its message was received before.
-
-    A message that was received before may belong to a call that died. ``pace`` is the least time in seconds between two
-    commits of a table.
-    """
+    """One call of the committer: the seconds left, and whether one before it may have died."""
 
     time_left: Callable[[], float] = lambda: 900.0
     again: bool = False
-    pace: float = 0.0
 
 
 ONLY_CALL = Call()
@@ -104,14 +91,10 @@ def drain(
     announce: Callable[[Mapping[str, int]], None],
     call: Call = ONLY_CALL,
 ) -> Drained:
-    """Commit all units staged for ``contract``; ``record`` writes the ledger, ``announce`` publishes table changes.
-
-    Raise ``TooEarly`` before the pace has passed since the last commit, so that tables get few snapshots.
-    """
+    """Commit all units staged for ``contract``; ``record`` writes the ledger, ``announce`` publishes table changes."""
     manifests = manifests_of(lake.store, lake.settings.lake, contract.name)
     if not manifests:
         return Drained((), {})
-    await_turn(lake.table(contract.database, contract.name), call.pace)
     ended: list[Delivery] = []
     changed: dict[str, int] = {}
 
@@ -176,13 +159,6 @@ def _clear(contract: LandingContract, lake: Lake, portion: Sequence[Staged]) -> 
 Chosen = dict[str, tuple[StagedDelivery, StagedUnit]]
 #: A function that returns, for some deliveries, the rows for one table in pieces, and the files for it to adopt.
 Part = Callable[[Store, list[tuple[StagedDelivery, StagedUnit]]], tuple[Iterator[pa.Table], list[str]]]
-
-
-def await_turn(table: Table, pace: float) -> None:
-    """Raise ``TooEarly`` unless ``pace`` seconds have passed since the table's last commit."""
-    snapshot = table.current_snapshot()
-    if snapshot is not None and (left := pace - (time.time() - snapshot.timestamp_ms / 1000)) > 0:
-        raise TooEarly(min(pace, left))
 
 
 def _first_of_each(units: list[StagedUnit]) -> Chosen:

@@ -1,8 +1,10 @@
 """The sweep: once a minute it resumes work that stopped because a function or a message was lost.
 
-It handles staged units, dead letters, failed stream batches, and the refresh workflow, which may have died or never
-started. Each of these, and each item of them, is handled by itself; an item that fails is left for the next sweep.
-Once an hour it looks for landed files whose events were lost.
+Each minute it asks the ledger, in one query, what is due by the next: commits and the refresh. Every fifth minute, and
+whenever something of that is overdue, or somebody waits for work to end, it looks at everything else, too: staged
+units, dead letters, failed stream batches, and the refresh workflow, which may have died or never started. Each of
+these, and each item of them, is handled by itself; an item that fails is left for the next sweep. Once an hour it looks
+for landed files whose events were lost.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ from sluice.ingestion.retract import RETRACTIONS
 from sluice.ingestion.retry import doubled
 from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.unnoticed import LOST_SECONDS, announce, in_turns, is_busy, unnoticed
-from sluice.ingestion.wake import wake
+from sluice.ingestion.wake import ask_commit, send_due, send_refresh, wake
 from sluice.ledger import Ledger
+from sluice.pace import Pace, Refreshes, Waiting
 from sluice.settings import Settings
 from sluice.storage import PATIENT_SECONDS, client, split
 
@@ -37,6 +40,12 @@ _MOST_LETTERS = 500
 _RESERVE_SECONDS = 5
 #: Seconds that must be left to begin with a dataset: S3 lists a thousand versions in a fraction of one.
 _LISTING_SECONDS = 20
+#: Minutes from one look at everything to the next, where nothing seems to have stopped.
+_THOROUGH_MINUTES = 5
+#: Seconds for which somebody who waits has everything looked at.
+_ATTENTION_SECONDS = 120.0
+#: Seconds after which the call that took a dataset's commit is over: it may run for 90.
+_DEAD_SECONDS = 150.0
 #: Most problems in a sweep's error, and most characters of each.
 _MOST_TOLD, _MOST_WORDS = 5, 300
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
@@ -65,6 +74,7 @@ class Sweep:
         """Resume all stopped work; return the number of items by kind, or raise at the end if any failed."""
         # Stream batches last: each of them may take as long as its function may run.
         parts = (
+            self.release,
             self.wake_staged,
             self.retry_files,
             self.drop_wake_ups,
@@ -76,6 +86,51 @@ class Sweep:
             with self._guard(part.__name__):
                 part()
         return self._ended()
+
+    def run_minute(self, minute: int) -> dict[str, int]:
+        """Release what is due; resume all stopped work, too, in every fifth minute or where something did not come.
+
+        Return the number of items by kind, or raise at the end if any failed.
+        """
+        commits, refreshes = self._waiting_now
+        stopped = any(each.stopped(self.now()) for each in (*commits, refreshes))
+        if minute % _THOROUGH_MINUTES == 0 or stopped or self.now() - refreshes.attention < _ATTENTION_SECONDS:
+            return self._run_and_look_again()
+        self.release()
+        return self._ended()
+
+    def _run_and_look_again(self) -> dict[str, int]:
+        """Resume all stopped work; where there was any, the next sweeps look at everything, too."""
+        try:
+            return self.run()
+        finally:
+            if self.problems or self.done.keys() - {"released"}:
+                Pace(self.settings.ledger_table).bring_forward((), self.now())
+
+    @cached_property
+    def _waiting_now(self) -> tuple[list[Waiting], Refreshes]:
+        return Pace(self.settings.ledger_table).read_waiting()
+
+    def release(self) -> None:
+        """Send the messages of what is due within the next two minutes, and again of what is late or died."""
+        commits, refreshes = self._waiting_now
+        for each in commits:
+            with self._guard(f"release {each.dataset}"):
+                self._release_commit(each)
+        if refreshes.due is not None and refreshes.to_send(self.now()):
+            if refreshes.late(self.now()):
+                self._refresh()
+            else:
+                send_refresh(self.settings, refreshes.due)
+                self._count("released")
+
+    def _release_commit(self, waiting: Waiting) -> None:
+        if waiting.taken is not None and self.now() - waiting.taken > _DEAD_SECONDS:
+            wake(self.settings, waiting.dataset, self.occasion)
+            self._count("resumed")
+        if waiting.to_send(self.now()):
+            send_due(self.settings, waiting, self.occasion if waiting.late(self.now()) else "")
+            self._count("released")
 
     def wake_for_maintenance(self, datasets: Iterable[str]) -> dict[str, int]:
         """Wake the committers of ``datasets`` to delete what is older than their retention; return how many."""
@@ -126,7 +181,7 @@ class Sweep:
             self.problems.append(f"{what}: {type(error).__name__}: {told[:_MOST_WORDS]}")
 
     def wake_staged(self) -> None:
-        """Wake the committer of each contracted dataset with a staged unit, or a delivery to retract.
+        """Have each contracted dataset committed that has a staged unit, or a delivery to retract, and waits for none.
 
         Files without a manifest do not count.
         """
@@ -134,8 +189,8 @@ class Sweep:
         waiting = {*self._waiting(staged), *self._waiting(retractions)}
         for dataset in sorted(waiting & self.datasets):
             with self._guard(f"wake_staged {dataset}"):
-                wake(self.settings, dataset, self.occasion)
-                self._count("woken")
+                if ask_commit(self.settings, dataset):
+                    self._count("woken")
 
     def _waiting(self, folder: str) -> Iterator[str]:
         """Yield the dataset of each JSON object in its folder below ``folder``."""

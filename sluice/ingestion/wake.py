@@ -1,60 +1,80 @@
-"""Wakes committers by messages that say only that something is staged; the committer lists the units itself."""
+"""Wakes committers by messages that say only that something is staged; the committer lists the units itself.
+
+However much is staged, one message waits per dataset: whoever stages claims the next commit in the ledger, and only
+the first to do so sends one. The message comes at once when nothing was committed for the dataset's latency, and else
+when that has passed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
+from typing import Any
 
-from sluice.contracts import LandingContract
 from sluice.ingestion.stage import StagedUnit
+from sluice.pace import HORIZON, Pace, Waiting
 from sluice.settings import Settings
 from sluice.storage import client
 
-_SLOWEST_PACE, _SLOWEST_STREAM_PACE = 5.0, 60.0
+#: Until when a commit is known to be due, by dataset: what is staged before that asks nobody.
+Known = MutableMapping[str, float]
+#: Seconds by which the clocks of two functions differ at most.
+_CLOCKS = 1.0
 
 
-def commit_pace(contract: LandingContract) -> float:
-    """Return the least seconds between two commits of the contract's tables, from the freshness that it states.
-
-    A stream never pauses, so its tables get a snapshot in each such interval.
-    """
-    if contract.arrival.stream:
-        return min(_SLOWEST_STREAM_PACE, max(1.0, contract.freshness_seconds / 60))
-    return min(_SLOWEST_PACE, max(1.0, contract.freshness_seconds / 3600))
+def wake_committers(settings: Settings, units: Iterable[StagedUnit], known: Known | None = None) -> None:
+    """Have the units' datasets committed within their latency; call it when the units are staged."""
+    for dataset in dict.fromkeys(unit.dataset for unit in units):
+        ask_commit(settings, dataset, known)
 
 
-def wake_committers(settings: Settings, units: Iterable[StagedUnit]) -> None:
-    """Send one message per unit, in its dataset's message group; the queue drops a repeated message for a unit."""
-    for unit in units:
-        wake(settings, unit.dataset, unit.attempt)
+def ask_commit(settings: Settings, dataset: str, known: Known | None = None) -> bool:
+    """Have a dataset committed within its latency; return False when that was asked for already."""
+    now, pace = time.time(), Pace(settings.ledger_table)
+    if known is not None and known.get(dataset, 0.0) - _CLOCKS > now:
+        return False
+    waiting, first = pace.claim_commit(dataset, now)
+    assert waiting.due is not None
+    # Later ones get their message from a sweep, shortly before.
+    if first and waiting.due - now <= HORIZON:
+        try:
+            send_due(settings, waiting)
+        except Exception:
+            pace.withdraw_commit(waiting)
+            raise
+    if known is not None:
+        known[dataset] = waiting.due
+    return first
 
 
-def wake_at_intervals(settings: Settings, contract: LandingContract) -> None:
-    """Wake the committer of a stream once per interval of its commit pace, at the interval's end.
-
-    With a message for every batch, messages would arrive faster than the committer, once per interval, uses them up.
-    """
-    pace = commit_pace(contract)
-    interval = math.floor(time.time() / pace)
-    wake(settings, contract.name, f"interval {interval}", not_before=(interval + 1) * pace)
+def send_due(settings: Settings, waiting: Waiting, occasion: str = "") -> None:
+    """Send the message of a commit that is due; without an ``occasion`` the queue drops a second one."""
+    body = {"dataset": waiting.dataset, "notBefore": waiting.due, "paced": True}
+    _send(settings, waiting.dataset, occasion or f"due {waiting.due}", body)
 
 
-def wake(settings: Settings, dataset: str, occasion: str, *, not_before: float = 0.0, maintain: bool = False) -> None:
+def send_refresh(settings: Settings, due: float, occasion: str = "") -> None:
+    """Send the message by which the committer's function asks for the refresh that is due."""
+    # In a group of its own: a later one that waits does not hold it up.
+    _send(settings, f".refresh.{due:.0f}", occasion or f"due {due}", {"refresh": True, "notBefore": due})
+
+
+def wake(settings: Settings, dataset: str, occasion: str, *, now: bool = False, maintain: bool = False) -> None:
     """Send the committer of ``dataset`` a message; the queue drops a second one for the same ``occasion``.
 
-    With ``maintain`` it then deletes what is older than the dataset's retention.
+    It commits whatever its pace; with ``now`` also past a message that waits. With ``maintain`` it then deletes what is
+    older than the dataset's retention.
     """
-    body = (
-        {"dataset": dataset}
-        | ({"notBefore": not_before} if not_before else {})
-        | ({"maintain": True} if maintain else {})
-    )
+    group = f"{dataset}.now" if now else dataset
+    _send(settings, group, occasion, {"dataset": dataset} | ({"maintain": True} if maintain else {}))
+
+
+def _send(settings: Settings, group: str, occasion: str, body: dict[str, Any]) -> None:
     client("sqs").send_message(
         QueueUrl=settings.commit_queue_url,
-        MessageGroupId=dataset,
-        MessageDeduplicationId=hashlib.sha256(f"{dataset}\n{occasion}".encode()).hexdigest(),
+        MessageGroupId=group,
+        MessageDeduplicationId=hashlib.sha256(f"{group}\n{occasion}".encode()).hexdigest(),
         MessageBody=json.dumps(body),
     )

@@ -18,6 +18,7 @@ from sluice.refresh.engine import Memory
 from sluice.refresh.plan import State, choose, read_state
 from sluice.refresh.strategy import choose_strategy
 from sluice.refresh.tables import change_between, has_deletes, made_from, retired_inputs
+from sluice.refresh.windows import Turns
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -42,7 +43,8 @@ class Standing(msgspec.Struct, frozen=True):
     ``made`` is when its rows were published (None: never), ``behind_since`` when the first change happened that they do
     not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
     a row, so no refresh is due. ``held`` says by which rollback or pause the table is held as it is; it is empty
-    when it is not. ``inputs`` are the other tables that it is made from, by name.
+    when it is not. ``inputs`` are the other tables that it is made from, by name. ``due`` is when its latency lets it
+    be refreshed (None: it is not behind, or nothing changed since the refresh in which it failed).
     """
 
     table: str
@@ -51,6 +53,7 @@ class Standing(msgspec.Struct, frozen=True):
     awaits_rows: bool
     held: str = ""
     inputs: tuple[str, ...] = ()
+    due: float | None = None
 
 
 def standings(
@@ -58,8 +61,9 @@ def standings(
     load: Callable[[str], Table],
     backfills: Collection[Backfill] = (),
     pauses: Collection[Pause] = (),
+    turns: Turns | None = None,
 ) -> list[Standing]:
-    """Return how current each derived table is now, sorted by name."""
+    """Return how current each derived table is now, sorted by name; without ``turns`` not when they are due."""
     state = read_state(project, load, {}, backfills, pauses)
     since: dict[str, float] = {}
     for name in _in_order(state):
@@ -76,10 +80,18 @@ def standings(
             _awaits_rows(state, name, filled),
             str(state.held.get(name, "")),
             tuple(sorted({*state.transforms[name].inputs.values()} - {name})),
+            _due(state, name, turns),
         )
         for name, table in sorted(state.tables.items())
         if name in state.transforms
     ]
+
+
+def _due(state: State, name: str, turns: Turns | None) -> float | None:
+    """Return when a table that is behind has its turn, None when it is not, or nothing changed since its last turn."""
+    if turns is None or name not in state.behind or not turns.changed(name, state.sources):
+        return None
+    return max(turns.now, turns.opens(name))
 
 
 def _in_order(state: State) -> list[str]:

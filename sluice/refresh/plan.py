@@ -3,7 +3,8 @@
 A table is behind when its current snapshot was not made from the present snapshots of its inputs by the present
 transform, was not audited by its present checks, or is made from a table that is behind. It is ready when it is behind
 and no table that it needs is. A table that was rolled back is held, and not behind, until an input or its transform
-changes; one that is paused is held until it is resumed, and what is made from it goes on from its present rows.
+changes; one that is paused is held until it is resumed, and what is made from it goes on from its present rows. A table
+that is behind has its turn once in each window of its latency, or when somebody asks for it now; until then it waits.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sluice.project import Project
 from sluice.refresh.engine import Choice, Memory, choose_engine, input_rows
 from sluice.refresh.record import Made, Rollback
 from sluice.refresh.tables import is_newer, made_from, rollback_of
+from sluice.refresh.windows import Turns
 from sluice.tables.files import snapshot_of
 
 _LOADS_AT_ONCE = 8
@@ -31,13 +33,19 @@ _MOST_AT_ONCE = 200
 class RefreshPlan(msgspec.Struct, frozen=True):
     """The tables to run now, each with its engine (``ready``), those that wait for them, and those that failed.
 
-    ``pinned`` are the bronze snapshots that all runs of this round read, by table.
+    ``pinned`` are the bronze snapshots that all runs of this round read, by table. The tables in ``later`` are behind,
+    and their turn has not come: ``due`` is when that of the first of them comes, None without one. In a plan without a
+    ready table, ``passed`` are those that cannot be run although it is their turn, as what they need failed or they
+    are paused.
     """
 
     ready: tuple[Choice, ...]
     waiting: tuple[str, ...]
     failed: tuple[str, ...]
     pinned: dict[str, str]
+    later: tuple[str, ...] = ()
+    due: float | None = None
+    passed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,23 +112,33 @@ def plan_refresh(
     memory: Memory | None = None,
     backfills: Collection[Backfill] = (),
     pauses: Collection[Pause] = (),
+    turns: Turns | None = None,
 ) -> RefreshPlan:
     """Return the plan for the present state; ``load`` returns a table by its name.
 
     ``pinned`` are the bronze snapshots that the ongoing round reads (None: the present ones). Tables in ``failed`` and
     the tables made from them are not run again in this round. A table with a backfill counts as behind, one that is
-    paused never does.
+    paused never does. Without ``turns`` every table has its turn.
     """
     state = read_state(project, load, pinned or {}, backfills, pauses)
-    behind = state.behind
+    behind = state.behind if turns is None else turns.due(state.behind, state.requested)
     ready = {name for name in behind - set(failed) if not (state.transforms[name].needs - {name}) & behind}
     first = sorted(ready)[:_MOST_AT_ONCE]
+    waiting = behind - set(first) - set(failed)
+    later = state.behind - behind - set(failed)
     return RefreshPlan(
         ready=tuple(choose(state, name, memory or Memory()) for name in first),
-        waiting=tuple(sorted(behind - set(first) - set(failed))),
+        waiting=tuple(sorted(waiting)),
         failed=tuple(sorted(failed)),
         pinned=state.sources,
+        later=tuple(sorted(later)),
+        due=None if turns is None else turns.next(later, state.sources),
+        passed=() if first else tuple(sorted(waiting | _paused(state))),
     )
+
+
+def _paused(state: State) -> set[str]:
+    return {name for name, hold in state.held.items() if isinstance(hold, Pause)}
 
 
 def choose(state: State, table: str, memory: Memory) -> Choice:

@@ -125,7 +125,7 @@ USES: dict[str, set[Use]] = {
         *queue("CommitQueue", "SendMessage"),
         *queue("LandingQueue", "SendMessage", "GetQueueAttributes"),
         ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
-        *ledger("BatchGetItem"),
+        *ledger("BatchGetItem", "Query", "UpdateItem"),
         *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
         *queue("CommitDeadLetters", "ReceiveMessage", "DeleteMessage"),
         *queue("RefreshDeadLetters", "ReceiveMessage", "DeleteMessage"),
@@ -142,6 +142,7 @@ USES: dict[str, set[Use]] = {
         *log("IngestStreamLog"),
         *streams(*_READ_STREAM),
         *queue("CommitQueue", "SendMessage"),
+        *ledger("UpdateItem"),
         *FIND,
         # The last is Lambda's own: a batch that failed to the end, under the function's role.
         *write("staging/clicks/one.parquet", "records/clicks/one", "aws/lambda/one/shard/batch"),
@@ -173,7 +174,7 @@ USES: dict[str, set[Use]] = {
         ("s3:DeleteObjectVersion", "arn:aws:s3:::Landing/orders/2026/a.csv"),
         ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
         *tables(_BOTH, "GetTable", "UpdateTable"),
-        *ledger("BatchGetItem", "BatchWriteItem", "PutItem"),
+        *ledger("BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "UpdateItem"),
         ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
     },
     "ManageTables": {
@@ -196,7 +197,9 @@ USES: dict[str, set[Use]] = {
     },
     "PlanRefresh": {
         *log("PlanRefreshLog"),
-        *ledger("Query", "PutItem", "DeleteItem"),
+        *ledger("Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        *queue("CommitQueue", "SendMessage"),
+        ("events:PutEvents", f"arn:aws:events:{_AT}:event-bus/default"),
         *write("messages/one.txt"),
         *read(*_files(_ALL, "metadata")),
         *tables(_ALL, "GetTable"),

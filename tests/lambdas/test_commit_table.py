@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from lambdas.commit_table import handler as module
+from sluice import pace
 from sluice.ingestion.commit import Call, Drained
 from sluice.settings import Settings
+from tests.sluice.small_dynamodb import SmallDynamoDb
 
 
 class Context:
@@ -55,6 +57,8 @@ def committer(monkeypatch: pytest.MonkeyPatch) -> Committer:
     monkeypatch.setattr(module, "_drain", made.drain)
     monkeypatch.setattr(module, "_maintain", made.maintain)
     monkeypatch.setattr(module, "wake", made.wake)
+    ledger = SmallDynamoDb()
+    monkeypatch.setattr(pace, "client", lambda _: ledger)
     monkeypatch.setattr(module, "postpone", lambda *_: None)
     monkeypatch.setattr(
         module, "give_back", lambda url, records, failed: {"batchItemFailures": [{"itemIdentifier": m} for m in failed]}

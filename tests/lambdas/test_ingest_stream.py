@@ -34,7 +34,9 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     woken: list[str] = []
     monkeypatch.setenv("SLUICE_LAKE_BUCKET", "lake")
     monkeypatch.setattr(module, "deployed_project", lambda: Project((CLICKS,)))
-    monkeypatch.setattr(module, "wake_at_intervals", lambda settings, contract: woken.append(contract.name))
+    monkeypatch.setattr(
+        module, "wake_committers", lambda settings, units, _: woken.extend({unit.dataset for unit in units})
+    )
     return woken
 
 

@@ -18,12 +18,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from sluice import pace
 from sluice.errors import DeliveryError, SluiceError
 from sluice.ingestion import failed_batches, sweep, wake
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.landing import Notice
 from sluice.ingestion.retry import doubled
 from sluice.settings import Settings
+from tests.sluice.small_dynamodb import SmallDynamoDb
 
 NOW = 1_800_000_000.0
 SETTINGS = Settings(
@@ -61,6 +63,7 @@ class Cloud:
         self.queues: dict[str, dict[str, tuple[str, float]]] = {
             name: {} for name in ("landing-dead", "commit-dead", "refresh-dead")
         }
+        self.ledger = SmallDynamoDb()
         self.objects: dict[str, tuple[bytes, float]] = {}
         self.executions: list[dict[str, Any]] = []
         self.invoked: list[tuple[str, str, dict[str, Any]]] = []
@@ -76,7 +79,7 @@ class Cloud:
     def client(self, service: str, *, patient: bool = False) -> Any:
         if service in self.broken:
             raise OSError(f"{service} is down")
-        return self
+        return self.ledger if service == "dynamodb" else self
 
     def put(self, queue: str, body: str, *, age: float = 0.0) -> None:
         self.queues[queue][f"m{len(self.queues[queue])}"] = (body, NOW - age)
@@ -154,7 +157,7 @@ class Cloud:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     found = Cloud()
-    for module in (sweep, failed_batches, wake):
+    for module in (sweep, failed_batches, wake, pace):
         monkeypatch.setattr(module, "client", found.client)
     return found
 

@@ -1,28 +1,33 @@
-"""Wake-ups of a stream's committer: one an interval, due when it is over: none is lost, and not too many come."""
+"""Wake-ups of committers: one waits per dataset, and one that comes early comes again in time."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import msgspec
 import pytest
 
 from lambdas.commit_table import handler as committer
+from sluice import pace
 from sluice.ingestion import retry, wake
 from sluice.ingestion.commit import Call, Drained
 from sluice.settings import Settings
 from tests.sluice.ingestion.test_stream import CLICKS
+from tests.sluice.small_dynamodb import SmallDynamoDb
 
-FRESH = msgspec.structs.replace(CLICKS, freshness_seconds=600)
+SETTINGS = Settings(commit_queue_url="q", ledger_table="l")
 
 
-class Queue:
+class Cloud:
     """Takes what is sent, and notes when messages are to come again."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.hidden: dict[str, int] = {}
+        self.ledger = SmallDynamoDb()
+
+    def client(self, service: str) -> Any:
+        return self.ledger if service == "dynamodb" else self
 
     def send_message(self, **message: Any) -> None:
         self.sent.append(message)
@@ -32,10 +37,10 @@ class Queue:
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
-    made = Queue()
-    for module in (wake, retry):
-        monkeypatch.setattr(module, "client", lambda service: made)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    made = Cloud()
+    for module in (wake, retry, pace):
+        monkeypatch.setattr(module, "client", made.client)
     return made
 
 
@@ -44,21 +49,54 @@ def at(monkeypatch: pytest.MonkeyPatch, moment: float) -> None:
         monkeypatch.setattr(module.time, "time", lambda: moment)
 
 
-def test_batches_of_one_interval_share_one_wake_up_that_is_due_at_its_end(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch
+def received(body: dict[str, Any]) -> dict[str, Any]:
+    attributes = {"ApproximateReceiveCount": "1"}
+    return {"Records": [{"messageId": "m", "receiptHandle": "r", "body": json.dumps(body), "attributes": attributes}]}
+
+
+def test_one_message_waits_however_many_batches_there_are_and_a_warm_function_asks_nobody(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert wake.commit_pace(FRESH) == 10
-    for moment in (1000.0, 1003.5, 1009.9, 1010.0):
+    known: wake.Known = {}
+    pace.Pace("l").space_commits("things", 1060.0)
+    for moment in (1000.0, 1003.5, 1058.0):
         at(monkeypatch, moment)
-        wake.wake_at_intervals(Settings(commit_queue_url="q"), FRESH)
-    ids = [message["MessageDeduplicationId"] for message in queue.sent]
-    assert ids[0] == ids[1] == ids[2] != ids[3]
-    assert [json.loads(message["MessageBody"]) for message in queue.sent[2:]] == [
-        {"dataset": "things", "notBefore": 1010.0}, {"dataset": "things", "notBefore": 1020.0},
-    ]  # fmt: skip
+        assert wake.ask_commit(SETTINGS, "things", known) is (moment == 1000.0)
+        asked = dict(cloud.ledger.items)
+        assert wake.ask_commit(SETTINGS, "things") is False
+        assert cloud.ledger.items == asked
+    assert [json.loads(message["MessageBody"]) for message in cloud.sent] == [
+        {"dataset": "things", "notBefore": 1060.0, "paced": True}
+    ]
+    assert known == {"things": 1060.0}
 
 
-def test_a_wake_up_that_is_not_due_comes_again_when_it_is(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_cannot_be_sent_is_sent_by_the_next_try(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 1000.0)
+    known: wake.Known = {}
+    sent = cloud.send_message
+
+    def refuse(**_: Any) -> None:
+        raise OSError("SQS answers 503")
+
+    monkeypatch.setattr(cloud, "send_message", refuse)
+    with pytest.raises(OSError, match="503"):
+        wake.ask_commit(SETTINGS, "things", known)
+    monkeypatch.setattr(cloud, "send_message", sent)
+    assert wake.ask_commit(SETTINGS, "things", known)
+    assert len(cloud.sent) == 1
+
+
+def test_what_is_due_much_later_is_left_to_a_sweep(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, 1000.0)
+    pace.Pace("l").space_commits("things", 1000.0 + pace.HORIZON + 1)
+    assert wake.ask_commit(SETTINGS, "things")
+    assert cloud.sent == []
+    (waiting,), _ = pace.Pace("l").read_waiting()
+    assert (waiting.to_send(1000.0), waiting.to_send(1002.0)) == (False, True)
+
+
+def test_a_wake_up_that_is_not_due_comes_again_when_it_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     drained: list[str] = []
 
     def drain(settings: Settings, dataset: str, call: Call) -> Drained:
@@ -66,14 +104,46 @@ def test_a_wake_up_that_is_not_due_comes_again_when_it_is(queue: Queue, monkeypa
         return Drained((), {})
 
     monkeypatch.setattr(committer, "_drain", drain)
-    body = json.dumps({"dataset": "things", "notBefore": 1010.0})
-    received = {"ApproximateReceiveCount": "1"}
-    event = {"Records": [{"messageId": "m", "receiptHandle": "r", "body": body, "attributes": received}]}
+    event = received({"dataset": CLICKS.name, "notBefore": 1010.0})
 
     at(monkeypatch, 1003.5)
     assert committer.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m"}]}
-    assert (drained, queue.hidden) == ([], {"r": 7})
+    assert (drained, cloud.hidden) == ([], {"r": 7})
 
     at(monkeypatch, 1010.5)
     assert committer.handler(event, None) == {"batchItemFailures": []}
-    assert drained == ["things"]
+    assert drained == [CLICKS.name]
+
+
+def test_a_paced_message_that_comes_twice_ends_with_one_question(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    drained: list[bool] = []
+
+    def drain(settings: Settings, dataset: str, call: Call) -> Drained:
+        drained.append(call.again)
+        return Drained((), {})
+
+    monkeypatch.setattr(committer, "_drain", drain)
+    at(monkeypatch, 1000.0)
+    wake.ask_commit(SETTINGS, CLICKS.name)
+    event = received(json.loads(cloud.sent[0]["MessageBody"]))
+    for _ in range(2):
+        assert committer.handler(event, None) == {"batchItemFailures": []}
+    assert drained == [False]
+
+
+def test_a_paced_message_whose_call_died_goes_on_with_its_work(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    drained: list[bool] = []
+
+    def drain(settings: Settings, dataset: str, call: Call) -> Drained:
+        drained.append(call.again)
+        if len(drained) == 1:
+            raise OSError("killed")
+        return Drained((), {})
+
+    monkeypatch.setattr(committer, "_drain", drain)
+    at(monkeypatch, 1000.0)
+    wake.ask_commit(SETTINGS, CLICKS.name)
+    event = received(json.loads(cloud.sent[0]["MessageBody"]))
+    assert committer.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert committer.handler(event, None) == {"batchItemFailures": []}
+    assert drained == [False, True]

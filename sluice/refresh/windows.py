@@ -1,0 +1,99 @@
+"""When derived tables are refreshed: in each window of its latency a table has one turn, at the first change in it.
+
+Windows begin at multiples of the latency, so that tables of one latency have their turns together. A change that comes
+after the table's turn waits for the next window, which begins within the latency. A table's latency counts from the
+commit of what arrived, through whatever tables lie between: these are refreshed as often as the most hurried table that
+needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sluice.pace import Refreshes
+from sluice.project import Project
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The latencies of a project's derived tables, and which tables had their turn, read at one moment, ``now``."""
+
+    project: Project
+    refreshes: Refreshes
+    now: float
+    latencies: Mapping[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latencies", latencies(self.project))
+
+    def opens(self, table: str) -> float:
+        """Return when the table may have its next turn, in seconds since the epoch; 0 if somebody asked for it now."""
+        before = self.refreshes.considered.get(table)
+        forward = max(self.refreshes.forward.get(each, 0.0) for each in ("", table))
+        if before is None or before < forward:
+            return 0.0
+        latency = self.latencies[table]
+        return (math.floor(before / latency) + 1) * latency
+
+    def due(self, behind: Collection[str], requested: Collection[str] = ()) -> set[str]:
+        """Return which of the tables that are behind are refreshed now: those with a turn, and what these need.
+
+        One whose backfill was ``requested`` has its turn.
+        """
+        turn = {table for table in behind if table in requested or self.opens(table) <= self.now}
+        return self._with_needs(turn) & set(behind)
+
+    def next(self, later: Iterable[str], sources: Mapping[str, str]) -> float | None:
+        """Return when the first of the tables that are behind has its turn, of those that changed since their last."""
+        return min((self.opens(table) for table in later if self.changed(table, sources)), default=None)
+
+    def first(self, sources: Iterable[str]) -> float | None:
+        """Return when a change of the bronze tables ``sources`` is to be refreshed; None when nothing is made of them.
+
+        It is now where a table that is made of them may have its turn.
+        """
+        reached = _made_of(self.project, set(sources))
+        return max(self.now, min(map(self.opens, reached))) if reached else None
+
+    def digest(self, table: str, sources: Mapping[str, str]) -> str:
+        """Return a digest of the snapshots of the bronze tables that ``table`` is made of, directly or not."""
+        needed = sorted(self._with_needs({table}) & sources.keys())
+        made = next(each.fingerprint + each.checks for each in self.project.transforms if each.table == table)
+        text = "\n".join([made, *(f"{name} {sources[name]}" for name in needed)])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def changed(self, table: str, sources: Mapping[str, str]) -> bool:
+        """Return whether something changed since the table's last turn, in which it may have failed."""
+        return self.refreshes.saw.get(table) != self.digest(table, sources)
+
+    def _with_needs(self, tables: set[str]) -> set[str]:
+        needs = {transform.table: transform.needs for transform in self.project.transforms}
+        found = set(tables)
+        while more := {name for table in found for name in needs.get(table, ())} - found:
+            found |= more
+        return found
+
+
+def latencies(project: Project) -> dict[str, float]:
+    """Return by derived table how long a change may wait: no longer than any table allows that needs it."""
+    tables = {transform.table for transform in project.transforms}
+    found = {table: float(project.contract(table).latency_seconds) for table in tables}
+    changed = True
+    while changed:
+        changed = False
+        for transform in project.transforms:
+            for name in transform.needs & tables:
+                if found[name] > found[transform.table]:
+                    found[name], changed = found[transform.table], True
+    return found
+
+
+def _made_of(project: Project, sources: set[str]) -> set[str]:
+    """Return the derived tables that are made of ``sources``, directly or not."""
+    found = set(sources)
+    while more := {t.table for t in project.transforms if not found.isdisjoint(t.inputs.values())} - found:
+        found |= more
+    return found - sources
