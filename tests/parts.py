@@ -24,6 +24,8 @@ SECONDS = {
     "test_spark.py::test_what_spark_refuses_is_the_runs_error": 25,
     "test_undoing.py::test_what_is_undone_leaves_what_one_full_build_makes": 1800,
     "test_undoing.py::test_what_is_undone_on_either_engine_leaves_what_one_full_build_makes": 1800,
+    "test_pace.py::test_four_trickling_streams_make_a_commit_a_minute_and_a_refresh_an_hour": 4,
+    "test_pace.py::test_the_simulated_ledger_answers_as_dynamodb_does": 160,
     "test_cfn_lint.py::test_cfn_lint_finds_nothing": 50,
     "test_every_option.py::test_every_option_acts_where_it_is_deployed": 150,
     "test_every_option.py::test_athena_reads_what_was_accepted": 20,

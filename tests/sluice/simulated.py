@@ -1,0 +1,374 @@
+"""A deployment whose clock is simulated: the functions themselves, on a small ledger, queue, bus and workflow.
+
+What is staged, committed and made are numbers; when each of them came about is what tests look at.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lambdas.commit_table import handler as committer
+from lambdas.plan_refresh import handler as planner
+from sluice import pace
+from sluice.compiled import CompiledTransform
+from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, parse_type
+from sluice.ingestion import retry, sweep, wake
+from sluice.ingestion.commit import Call, Drained
+from sluice.ingestion.stage import StagedUnit
+from sluice.project import Project
+from sluice.refresh import plan, starting
+from sluice.refresh.engine import Choice
+from sluice.refresh.plan import State
+from sluice.settings import Settings
+from tests.sluice.small_dynamodb import SmallDynamoDb
+
+NOON = 1_800_000_000.0
+SETTINGS = Settings(
+    ledger_table="ledger", commit_queue_url="commits", landing_dead_letters_url="a", commit_dead_letters_url="b",
+    refresh_dead_letters_url="c", refresh_machine="machine", lake_bucket="lake",
+)  # fmt: skip
+#: Seconds that a message or event is on its way; that a wave of a refresh takes; that a message of a death is hidden.
+_WAY, _WAVE, _HIDDEN = 0.2, 2.0, 100.0
+_COLUMNS = (Column("id", parse_type("string")),)
+
+
+class Killed(BaseException):
+    """The end of a function that nothing catches."""
+
+
+def project(latencies: dict[str, int], made_of: dict[str, tuple[str, ...]]) -> Project:
+    """Return a project with these tables, the derived ones by what they are made of."""
+    contracts: list[Any] = []
+    for table, seconds in latencies.items():
+        database, _, name = table.partition(".")
+        if table in made_of:
+            contracts.append(DerivedContract(name, database, _COLUMNS, latency_seconds=seconds))
+        else:
+            arrival = Arrival("json", stream=True)
+            contracts.append(LandingContract(name, database, _COLUMNS, latency_seconds=seconds, arrival=arrival))
+    transforms = [
+        CompiledTransform(table, {f"t{n}": name for n, name in enumerate(inputs)}, "", "f")
+        for table, inputs in made_of.items()
+    ]
+    return Project(tuple(contracts), tuple(transforms))
+
+
+@dataclass
+class Commit:
+    """One commit of a dataset: its units, by when they were staged."""
+
+    at: float
+    units: list[float]
+
+
+@dataclass
+class Shop:
+    """The deployment; ``chance`` decides what dies where ``deaths`` is above 0."""
+
+    project: Project
+    deaths: float = 0.0
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+    now: float = NOON
+    staged: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    commits: dict[str, list[Commit]] = field(default_factory=lambda: defaultdict(list))
+    runs: dict[str, list[tuple[float, dict[str, int]]]] = field(default_factory=lambda: defaultdict(list))
+    calls: Counter[str] = field(default_factory=Counter)
+    executions: list[float] = field(default_factory=list)
+    most_pending: Counter[str] = field(default_factory=Counter)
+    known: dict[str, float] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._groups: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
+        self._in_flight: set[str] = set()
+        self._sent: dict[str, float] = {}
+        self._hidden: dict[str, float] = {}
+        self._contents: dict[str, dict[str, int]] = {t.table: {} for t in self.project.transforms}
+        self._made_from: dict[str, dict[str, str]] = {}
+        self._running = self._asked_again = False
+        self._dynamodb = SmallDynamoDb()
+
+    # ---- what tests do
+
+    def at(self, moment: float, do: Callable[[], None]) -> None:
+        """Do something at a moment."""
+        heapq.heappush(self._agenda, (moment, next(self._numbers), do))
+
+    def run(self, until: float, *, sweeps: bool = True) -> None:
+        """Let time pass until that moment."""
+        if sweeps:
+            minute = self.now // 60 * 60 + 60
+            while minute < until:
+                self.at(minute, self._sweep)
+                minute += 60
+        while self._agenda and self._agenda[0][0] <= until:
+            self.now, _, do = heapq.heappop(self._agenda)
+            do()
+        self.now = until
+
+    def arrive(self, dataset: str) -> None:
+        """Stage something of a dataset, and have it committed."""
+        self.staged[dataset].append(self.now)
+        if self._dies():
+            return
+        try:
+            wake.wake_committers(SETTINGS, [StagedUnit(dataset, f"{self.now}")], self.known)
+        except Killed:
+            self.known.clear()
+
+    def plan(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Ask the planner."""
+        answer: dict[str, Any] = planner.handler(event, None)
+        return answer
+
+    def version(self, table: str) -> int:
+        """Return how often something was committed to a bronze table."""
+        return len(self.commits[table.partition(".")[2]])
+
+    # ---- what the functions call
+
+    def time(self) -> float:
+        """Be the clock of modules."""
+        return self.now
+
+    def client(self, service: str, *, patient: bool = False) -> Any:
+        """Be every service; what DynamoDB is asked is counted."""
+        return _Counting(self, self._dynamodb) if service == "dynamodb" else self
+
+    def send_message(self, **message: Any) -> None:
+        """Take a message, unless the queue has had it within five minutes."""
+        group, once, body = (message[each] for each in ("MessageGroupId", "MessageDeduplicationId", "MessageBody"))
+        if self._dies():
+            raise Killed
+        self.calls["sqs.send_message"] += 1
+        if self.now - self._sent.get(once, -1e9) < 300:
+            return
+        self._sent[once] = self.now
+        if self._dies():
+            return  # it goes lost, as one that ended among the dead letters
+        self._groups[group].append({"id": once, "body": body, "received": 0, "visible": self.now})
+        self.most_pending[group] = max(self.most_pending[group], len(self._groups[group]))
+        self.at(self.now + _WAY, lambda: self._deliver(group))
+
+    def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
+        """Hide a message for so long."""
+        self.calls["sqs.change_message_visibility"] += 1
+        self._hidden[ReceiptHandle] = self.now + VisibilityTimeout
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Start the workflow where the rule says so."""
+        self.calls["events.put_events"] += 1
+        for entry in Entries:
+            if entry["DetailType"] == "RefreshDue" and not self._dies():
+                self.at(self.now + _WAY, self._execute)
+        return {"FailedEntryCount": 0}
+
+    def list_executions(self, **_: Any) -> dict[str, Any]:
+        """Return that none died."""
+        self.calls["states.list_executions"] += 1
+        return {"executions": [{"status": "RUNNING"}] if self._running else []}
+
+    def start_execution(self, **_: Any) -> None:
+        """Start the workflow."""
+        self.at(self.now + _WAY, self._execute)
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        """Return no dead letter."""
+        self.calls["sqs.receive_message"] += 1
+        return {}
+
+    def get_paginator(self, _: str) -> Shop:
+        """Be a paginator of S3."""
+        return self
+
+    def paginate(self, *, Prefix: str, **_: Any) -> Iterable[dict[str, Any]]:  # noqa: N803
+        """List what is staged."""
+        self.calls["s3.list_objects_v2"] += 1
+        found = [name for name, units in self.staged.items() if units] if Prefix.startswith("staging") else []
+        return [{"Contents": [{"Key": f"{Prefix}{name}/one.json"} for name in found]}]
+
+    # ---- what the functions do
+
+    def drain(self, settings: Settings, dataset: str, call: Call) -> Drained:
+        """Commit what is staged."""
+        self.calls["s3.list_objects_v2"] += 1
+        if self._dies():
+            raise Killed
+        units = list(self.staged[dataset])
+        if not units:
+            return Drained((), {})
+        before = {unit for commit in self.commits[dataset][-5:] for unit in commit.units}
+        if new := [unit for unit in units if unit not in before]:
+            self.commits[dataset].append(Commit(self.now, new))
+        if self._dies():
+            raise Killed
+        changed = {f"bronze.{dataset}": len(self.commits[dataset])}
+        starting.publish([("TableChanged", {"table": table}) for table in changed], settings)
+        starting.refresh_changed(settings, self.project, changed)
+        if self._dies():
+            raise Killed
+        self.staged[dataset] = self.staged[dataset][len(units) :]  # last, so that one that died says it again
+        return Drained((), changed)
+
+    def state(self, _: Project, __: Any, pinned: dict[str, str], *___: Any) -> State:
+        """Return what is behind, as ``read_state`` finds it in tables."""
+        transforms = {each.table: each for each in self.project.transforms}
+        inputs = {table for each in transforms.values() for table in each.inputs.values()}
+        sources = {name: str(self.version(name)) for name in inputs - transforms.keys()}
+        sources |= {name: pinned[name] for name in sources.keys() & pinned.keys()}
+        current = sources | {name: str(len(self.runs[name])) for name in transforms}
+        behind = {
+            name
+            for name, each in transforms.items()
+            if self._made_from.get(name) != {table: current[table] for table in each.inputs.values()}
+        }
+        while more := {n for n, each in transforms.items() if each.needs & behind} - behind:
+            behind |= more
+        return State(transforms, {}, sources, current, behind, {}, {})
+
+    def _sweep(self) -> None:
+        self.calls["sweeps"] += 1
+        before = self.calls.total()
+        one = sweep.Sweep(
+            SETTINGS, f"sweep {self.now}", frozenset(c.name for c in self.project.arriving), now=self.time
+        )
+        try:
+            one.run_minute(datetime.fromtimestamp(self.now, UTC).minute)
+        except Killed:
+            return
+        self.calls[f"calls of a sweep: {self.calls.total() - before}"] += 1
+
+    def _deliver(self, group: str) -> None:
+        queue = self._groups[group]
+        if group in self._in_flight or not queue or queue[0]["visible"] > self.now:
+            return
+        message = queue[0]
+        message["received"] += 1
+        if message["received"] > 5:
+            queue.popleft()
+            return self._deliver(group)
+        record = {
+            "messageId": message["id"], "receiptHandle": message["id"], "body": message["body"],
+            "attributes": {"ApproximateReceiveCount": str(message["received"])},
+        }  # fmt: skip
+        self.calls["committer"] += 1
+        try:
+            answer = committer.handler({"Records": [record]}, _Context())
+        except Killed:
+            message["visible"] = self.now + _HIDDEN
+        else:
+            if not answer["batchItemFailures"]:
+                queue.popleft()
+                return self._deliver(group)
+            message["visible"] = self._hidden.get(message["id"], self.now + _HIDDEN)
+        self.at(message["visible"], lambda: self._deliver(group))
+        return None
+
+    def _execute(self) -> None:
+        self.executions.append(self.now)
+        if self._running:
+            self._asked_again = True
+            return
+        self._running = True
+        self._go_on(self._workflow())
+
+    def _go_on(self, steps: Generator[None]) -> None:
+        try:
+            next(steps)
+        except StopIteration:
+            self._running = False
+        else:
+            self.at(self.now + _WAVE, lambda: self._go_on(steps))
+
+    def _workflow(self) -> Generator[None]:
+        while True:
+            event: dict[str, Any] = {"failed": [], "pinned": {}, "results": [], "began": 0}
+            while True:
+                planned = self.plan(event)
+                event |= {name: planned[name] for name in ("failed", "pinned", "began")}
+                if not planned["ready"]:
+                    break
+                yield
+                event["results"] = [self._make(each["table"], planned["pinned"]) for each in planned["ready"]]
+            if not self._asked_again:
+                return
+            self._asked_again = False
+
+    def _make(self, table: str, pinned: dict[str, str]) -> dict[str, Any]:
+        if table in self.failing:
+            return {"table": table, "error": "broken"}
+        inputs = self.project.transform(table).inputs.values()
+        content: dict[str, int] = {}
+        for name in inputs:
+            found = self._contents.get(name, {name: int(pinned.get(name, 0))})
+            for source, version in found.items():
+                content[source] = min(version, content.get(source, version))
+        self._contents[table] = content
+        self._made_from[table] = {name: pinned.get(name, str(len(self.runs[name]))) for name in inputs}
+        self.runs[table].append((self.now, content))
+        return {"table": table}
+
+    def _dies(self) -> bool:
+        return bool(self.deaths) and self.chance.random() < self.deaths
+
+
+class _Counting:
+    """DynamoDB, whose calls are counted."""
+
+    def __init__(self, shop: Shop, dynamodb: SmallDynamoDb) -> None:
+        self._shop, self._dynamodb = shop, dynamodb
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("exceptions", "get_paginator"):
+            self._shop.calls[f"dynamodb.{name}"] += 1
+        elif name == "get_paginator":
+            self._shop.calls["dynamodb.query"] += 1
+        return getattr(self._dynamodb, name)
+
+
+class _Context:
+    """A call with time enough."""
+
+    aws_request_id = "r"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 90_000
+
+
+def install(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the functions run in ``shop``."""
+    for module in (wake, pace, starting, retry, sweep):
+        monkeypatch.setattr(module, "client", shop.client)
+    for module in (wake, starting, committer, planner):
+        monkeypatch.setattr(module, "time", shop)
+    for function in (committer, planner):
+        monkeypatch.setattr(function, "deployed_project", lambda: shop.project)
+        monkeypatch.setattr(function, "settings_from_environment", lambda: SETTINGS)
+    monkeypatch.setattr(committer, "_drain", shop.drain)
+    monkeypatch.setattr(planner, "Ledger", _NoLedger)
+    monkeypatch.setattr(plan, "read_state", shop.state)
+    monkeypatch.setattr(plan, "choose", lambda _, table, __: Choice(table, "duckdb", 0, "", 0, 0.0, 0.0))
+
+
+class _NoLedger:
+    """A ledger without backfills and pauses."""
+
+    def __init__(self, table: str, _: Any = None) -> None:
+        self.table = table
+
+    def backfills(self) -> list[Any]:
+        return []
+
+    def pauses(self) -> list[Any]:
+        return []
