@@ -40,6 +40,8 @@ class DerivedStatus:
     cost_usd: float | None = None
     #: The other tables that it is made from; None where functions of an earlier Sluice are deployed, which tell none.
     inputs: tuple[str, ...] | None = None
+    #: When its latency lets it be refreshed; None when it is not behind, or nothing changed since it failed.
+    due: float | None = None
 
     @property
     def failure(self) -> str:
@@ -101,6 +103,7 @@ def _status(standing: dict[str, Any], runs: list[dict[str, Any]]) -> DerivedStat
         seconds=seconds_of(published),
         cost_usd=published.get("cost_usd"),
         inputs=tuple(standing["inputs"]) if "inputs" in standing else None,
+        due=None if standing["awaits_rows"] else standing.get("due"),
     )
 
 

@@ -112,13 +112,29 @@ def _ask_for_hold(deployment: Deployment, question: dict[str, Any]) -> dict[str,
     return before
 
 
-def start_refresh(deployment: Deployment) -> str:
-    """Start the workflow that refreshes what is behind, and return the execution's name, which its runs have.
+def start_refresh(deployment: Deployment, table: str | None = None) -> str:
+    """Start the workflow that refreshes what is behind, whatever its latency; return the execution's name.
 
-    While one works, it is asked for one more round.
+    Its runs have that name. With ``table`` it refreshes that one and what it needs, and others whose turn it is. While
+    one works, it is asked for one more round.
     """
+    bring_forward(deployment, tables=[table] if table else "*")
     started = client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
     return str(started["executionArn"]).rpartition(":")[2]
+
+
+def bring_forward(
+    deployment: Deployment, *, tables: list[str] | str = "", datasets: list[str] | str = "", start: bool = False
+) -> list[str]:
+    """Have datasets committed now, and tables refreshed by the next refresh, whatever their latency; ``"*"`` is all.
+
+    With ``start`` that refresh starts. Return the datasets that had something waiting.
+    """
+    wanted = {"tables": tables or [], "datasets": datasets or [], "start": start}
+    answer = ask_planner(deployment, {"forward": wanted})
+    if "refused" in answer:
+        raise CommandError.from_data(answer["refused"])
+    return list(answer.get("datasets", ()))  # functions of an earlier Sluice commit at once, and know no such question
 
 
 def ask_planner(deployment: Deployment, question: dict[str, Any]) -> dict[str, Any]:

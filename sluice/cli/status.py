@@ -128,7 +128,7 @@ class Status:
         if commits := self.dead_letters.get("CommitDeadLetterQueueUrl"):
             found.append(
                 f"{counted(commits, 'wake-up')} of committers among the dead letters; the sweep handles "
-                "them within a minute"
+                "them within five minutes"
             )
         return found
 

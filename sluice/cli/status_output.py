@@ -108,7 +108,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "engine": table.engine, "rows": table.rows, "failing_since": table.failing_since,
                 "failures": table.failures, "error": table.error, "held": table.held, "seconds": table.seconds,
                 "cost_usd": table.cost_usd, "inputs": None if table.inputs is None else list(table.inputs),
-                "freshness_seconds": status.freshness_seconds.get(table.table),
+                "freshness_seconds": status.freshness_seconds.get(table.table), "due": table.due,
             }
             for table in status.derived
         ],

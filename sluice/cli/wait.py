@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sluice.cli.deployment import Deployment, client
+from sluice.cli.planning import bring_forward
 from sluice.cli.shard_batches import batches_of
 from sluice.cli.status import Status, poll, read_status
 from sluice.counted import counted
@@ -24,6 +26,10 @@ _START_SECONDS = 3.0
 #: Most seconds until the sweep starts a refresh again that died.
 _SWEEP_SECONDS = 90.0
 _SAY_SECONDS = 30.0
+#: Seconds between two times that something is brought forward; a refresh that was asked for takes a moment to start.
+_HURRY_SECONDS, _REFRESH_HURRY_SECONDS = 1.0, 5.0
+#: How often a refresh is asked for because of the same change of a table.
+_MOST_TRIES = 2
 #: Most things of a kind that are named.
 _NAMED = 5
 
@@ -33,18 +39,19 @@ def wait(
 ) -> tuple[Status, list[str]]:
     """Wait until every delivery has a final state and no refresh is due; return the state and its problems.
 
-    What only people can resolve is not waited for and is among the problems: a dead letter not tried any more, a unit
-    set aside, a table that fails.
+    What is waited for comes now, whatever its latency. What only people can resolve is not waited for and is among the
+    problems: a dead letter not tried any more, a unit set aside, a table that fails.
     """
     deadline = time.monotonic() + timeout
     idle_since: float | None = None
-    batches = batches_of(deployment)
+    batches, hurry = batches_of(deployment), _Hurry(deployment)
     status, whole, pause = read_status(deployment, batches), True, _POLL_SECONDS
     while True:
         progress(status)
         behind: list[str] = []
         if working(status):
             idle_since = None
+            hurry.commits()
         elif not whole:  # read everything once more, for deliveries that arrived meanwhile
             status, whole = read_status(deployment, batches), True
             continue
@@ -52,6 +59,7 @@ def wait(
             behind = _behind(status)
             if not behind:
                 return status, status.problems
+            hurry.refresh(status)
             idle_since = idle_since or time.monotonic()
             if time.monotonic() - idle_since > _grace(deployment):
                 return read_status(deployment, batches), status.problems or [
@@ -67,6 +75,30 @@ def wait(
         began = time.monotonic()
         status, whole = poll(status, deployment, batches), False
         pause = max(_POLL_SECONDS, (time.monotonic() - began) * (1 / _SHARE - 1))
+
+
+class _Hurry:
+    """Brings forward what a latency lets wait, not too often."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._next = 0.0
+        self._tried: Counter[tuple[str, float | None]] = Counter()
+
+    def commits(self) -> None:
+        """Have what is staged committed."""
+        if time.monotonic() >= self._next:
+            bring_forward(self._deployment, datasets="*")
+            self._next = time.monotonic() + _HURRY_SECONDS
+
+    def refresh(self, status: Status) -> None:
+        """Have the tables refreshed that changed since their last turn; each again only when a refresh was lost."""
+        waiting = {(table.table, table.behind_since) for table in status.derived if table.due is not None}
+        wanted = {each for each in waiting if self._tried[each] < _MOST_TRIES}
+        if wanted and time.monotonic() >= self._next:
+            bring_forward(self._deployment, tables="*", start=True)
+            self._tried.update(wanted)
+            self._next = time.monotonic() + _REFRESH_HURRY_SECONDS
 
 
 class Progress:

@@ -15,6 +15,10 @@ _STARTED = "A refresh was started; `sluice runs` shows what it does."
 
 @commands.command()
 def refresh(
+    table: Annotated[
+        str | None,
+        typer.Argument(help="A derived table: it and what it needs. A dataset that arrives: what is staged of it."),
+    ] = None,
     *,
     wait: Annotated[
         bool, typer.Option("--wait", help="Return when no refresh is due, as `sluice status --wait`.")
@@ -25,14 +29,24 @@ def refresh(
     ] = False,
     env: Environment = "dev",
 ) -> None:
-    """Start a refresh of what is behind (`sluice plan` says what); each change of a table starts one, too."""
+    """Refresh what is behind now (`sluice plan` says what), and commit what is staged, whatever their latency."""
     from sluice.cli.commands.status import status
     from sluice.cli.deployment import deployed
-    from sluice.cli.planning import start_refresh
+    from sluice.cli.planning import bring_forward, start_refresh
 
-    started = start_refresh(deployed(env))
+    deployment = deployed(env)
+    arriving = table is not None and table.startswith("bronze.")
+    dataset = [(table or "").partition(".")[2]] if arriving else "*"
+    committed = bring_forward(deployment, datasets=dataset) if arriving or table is None else []
+    started = None if arriving else start_refresh(deployment, table)
+    told = _STARTED if started else _told(committed, str(table))
     if wait:
         if not as_json:
-            typer.echo(_STARTED)
+            typer.echo(told)
         status(wait=True, timeout=timeout, as_json=as_json, env=env)
-    typer.echo(json.dumps({"started": True, "execution": started}, indent=2) if as_json else _STARTED)
+    answer = {"started": started is not None, "execution": started, "committed": committed}
+    typer.echo(json.dumps(answer, indent=2) if as_json else told)
+
+
+def _told(committed: list[str], table: str) -> str:
+    return f"What is staged of {table} is committed now." if committed else f"Nothing waits to be committed to {table}."

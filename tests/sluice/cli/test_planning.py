@@ -16,7 +16,10 @@ from sluice.cli.planning import roll_back
 from sluice.compiled import Pause
 from sluice.ledger import Delivery
 
-OUTPUTS = {"LedgerTableName": "ledger", "RunFunctionName": "run", "RefreshStateMachineArn": "arn:machine"}
+OUTPUTS = {
+    "LedgerTableName": "ledger", "RunFunctionName": "run", "RefreshStateMachineArn": "arn:machine",
+    "PlanFunctionName": "plan",
+}  # fmt: skip
 DONE = {"table": "gold.days", "to": "1", "snapshot": "3", "since": "2", "rows": 5, "rows_before": 7, "changed": True}
 STATES = ("failing", "staged", "set_aside", "committed", "rejected", "duplicate")
 
@@ -89,4 +92,4 @@ def test_a_rollback_that_is_done_is_told_though_the_ledger_cannot_be_read(
     done = roll_back(Deployment(OUTPUTS), "gold.days", "1")
     assert (done["to"], done["in_flight"]) == ("1", None)
     assert "the ledger cannot be read" in done["told"]
-    assert aws.asked == ["invoke", "start"]
+    assert aws.asked == ["invoke", "invoke", "start"]

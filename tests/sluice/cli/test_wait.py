@@ -35,7 +35,13 @@ Watch = Callable[..., tuple[Status, list[str]]]
 
 
 @pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+def forward() -> list[dict[str, Any]]:
+    """What was brought forward."""
+    return []
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch, forward: list[dict[str, Any]]) -> Watch:
     """Waits while whole reads and polls find these states, in this order; each is (kind, state)."""
 
     def run(*states: tuple[str, Status], timeout: float = 60.0) -> tuple[Status, list[str]]:
@@ -52,6 +58,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
         monkeypatch.setattr(waiting, "read_status", look("whole"))
         monkeypatch.setattr(waiting, "poll", look("poll"))
         monkeypatch.setattr(waiting, "_POLL_SECONDS", 0.0)
+        monkeypatch.setattr(waiting, "bring_forward", lambda _, **what: forward.append(what))
         answer = waiting.wait(Deployment({}), timeout=timeout)
         assert next(left, None) is None
         return answer
@@ -68,6 +75,24 @@ def test_what_came_during_the_wait_is_waited_for_too(watch: Watch) -> None:
 def test_a_running_refresh_is_waited_for_with_polls(watch: Watch) -> None:
     running, done = seen(running=1), seen(delivered=1)
     assert watch(("whole", running), ("poll", running), ("poll", done), ("whole", done)) == (done, [])
+
+
+def test_what_is_staged_and_what_waits_for_its_turn_is_brought_forward_once_for_each_change(
+    watch: Watch, forward: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_REFRESH_HURRY_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "_grace", lambda _: 60.0)
+    monkeypatch.setattr(waiting, "_HURRY_SECONDS", 0.0)
+    done = seen(delivered=1)
+    late = replace(done, derived=(replace(behind("behind"), due=9e9),))
+    more = replace(late, derived=(replace(behind("behind"), due=9e9, behind_since=3.0),))
+    running, failing = replace(late, running=1), replace(late, derived=(behind("failed", "broken"),))
+    watch(
+        ("whole", seen("a")), ("poll", late), ("whole", late), ("poll", running), ("poll", more), ("whole", more),
+        ("poll", running), ("poll", failing), ("whole", failing), ("poll", done), ("whole", done),
+    )  # fmt: skip
+    commits, refresh = {"datasets": "*"}, {"tables": "*", "start": True}
+    assert forward == [commits, refresh, commits, refresh, commits]
 
 
 def letter(key: str, due: float | None) -> DeadLetter:
