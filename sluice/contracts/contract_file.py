@@ -23,6 +23,8 @@ from sluice.shortened import shortened
 #: Bytes of a file: a contract has some tens of thousands.
 LARGEST = 1_000_000
 Place: TypeAlias = tuple[str | int, ...]
+#: A number of days times 86,400 may be so far from the whole seconds that were meant.
+_ROUNDING = 1e-3
 _SECONDS = {"s": 1, "second": 1, "m": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400}
 _NAMES = frozenset(
     {"name", "id", "version", "status", "domain", "dataProduct", "tenant", "businessName", "physicalName"}
@@ -186,7 +188,10 @@ class ContractFile:
         longest = _LONGEST / _SECONDS[item.unit]
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= longest:
             self.refuse((*at, "value"), f"{shortened(repr(item.value))} is no number from 0 to {longest:g}")
-        return int(value * _SECONDS[item.unit])
+        seconds = value * _SECONDS[item.unit]
+        if abs(seconds - round(seconds)) > _ROUNDING:
+            self.refuse((*at, "value"), f"{value:g} {item.unit} are {seconds:g} s; allowed: whole seconds")
+        return round(seconds)
 
     def service_level_at(self, name: str) -> Place:
         """Return where the service-level property ``name`` stands."""

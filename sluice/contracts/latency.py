@@ -10,13 +10,13 @@ from sluice.contracts.model import DERIVED_LATENCY, LANDING_LATENCY
 
 
 def read_latency(file: ContractFile, sla: Mapping[str | None, Any], freshness: int | None, *, arrives: bool) -> int:
-    """Return the seconds that a change may wait; where nothing is said, no more than the table may be old.
+    """Return the seconds that a change may wait; where nothing is said, no more than half of what the table may be old.
 
     ``freshness`` is None where it was refused.
     """
     default = LANDING_LATENCY if arrives else DERIVED_LATENCY
     if "latency" not in sla:
-        return max(1, min(default, default if freshness is None else freshness))
+        return max(1, min(default, default if freshness is None else freshness // 2))
     seconds = file.duration(sla, "latency", default)
     at = (*file.service_level_at("latency"), "value")
     if seconds < 1:

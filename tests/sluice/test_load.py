@@ -44,11 +44,12 @@ def test_what_a_contract_says_is_what_the_code_sees() -> None:
         ("", 60),
         ("value: 5, unit: m", 300),
         ("value: 1, unit: d", 86_400),
-        ("freshness", 30),
+        ("freshness", 15),
         ("value: 90, unit: s", 90),
+        ("value: 1.15, unit: m", 69),
     ],
 )
-def test_a_latency_is_read_or_is_a_minute_or_as_short_as_the_freshness(
+def test_a_latency_is_read_or_is_a_minute_or_half_of_a_short_freshness(
     tmp_path: Path, declared: str, seconds: int
 ) -> None:
     text = (
@@ -64,7 +65,8 @@ def test_a_latency_is_read_or_is_a_minute_or_as_short_as_the_freshness(
     ("declared", "said"),
     [
         ("value: 0, unit: s", "0 s is no latency; allowed: 1 s and more"),
-        ("value: 0.5, unit: s", "0.5 s is no latency"),
+        ("value: 0.5, unit: s", "0.5 s are 0.5 s; allowed: whole seconds"),
+        ("value: 1.51, unit: m", "1.51 m are 90.6 s; allowed: whole seconds"),
         ("value: 2, unit: d", "172,800 s, longer than the 86,400 s for which the table's newest data may be old, as"),
         ("value: soon, unit: s", "'soon' is no number"),
         ("value: 1, unit: s, element: order_lines.quantity", "latency is one of the whole dataset; remove it"),
