@@ -59,7 +59,7 @@ def request_backfill(
     answer = ask_planner(deployment, {"request": request | ({"accept_loss": True} if accept_loss else {})})
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
-    start_refresh(deployment)
+    start_refresh(deployment, table, followers=True)
     noted = answer["noted"]
     what = f"{noted['column']} from {noted['first']} to {noted['last']}" if noted["column"] else "the whole table"
     waits = f" It waits: {_paused(answer['paused'])}." if answer.get("paused") else ""
@@ -99,7 +99,8 @@ def pause(deployment: Deployment, table: str) -> dict[str, Any]:
 def resume(deployment: Deployment, table: str) -> dict[str, Any]:
     """End the pause of ``table`` and start a refresh; return what is true now, with a sentence for people."""
     before = _ask_for_hold(deployment, {"resume": table})
-    start_refresh(deployment)  # also when it was resumed already: whoever did may not have come so far
+    # Also when it was resumed already: whoever did may not have come so far.
+    start_refresh(deployment, table, followers=True)
     told = f"{table} is {'resumed' if before else 'not paused'}; a refresh was started."
     return {"table": table, "paused": False, "changed": bool(before), "before": before, "told": told}
 
@@ -112,25 +113,37 @@ def _ask_for_hold(deployment: Deployment, question: dict[str, Any]) -> dict[str,
     return before
 
 
-def start_refresh(deployment: Deployment, table: str | None = None) -> str:
+def start_refresh(deployment: Deployment, table: str | None = None, *, followers: bool = False) -> str:
     """Start the workflow that refreshes what is behind, whatever its latency; return the execution's name.
 
-    Its runs have that name. With ``table`` it refreshes that one and what it needs, and others whose turn it is. While
-    one works, it is asked for one more round.
+    Its runs have that name. With ``table`` it refreshes that one and what it needs, with ``followers`` what is made of
+    it, and others whose turn it is. While one works, it is asked for one more round.
     """
-    bring_forward(deployment, tables=[table] if table else "*")
+    bring_forward(deployment, tables=[table] if table else "*", followers=followers)
     started = client("stepfunctions").start_execution(stateMachineArn=deployment.settings.refresh_machine)
     return str(started["executionArn"]).rpartition(":")[2]
 
 
 def bring_forward(
-    deployment: Deployment, *, tables: list[str] | str = "", datasets: list[str] | str = "", start: bool = False
+    deployment: Deployment,
+    *,
+    tables: list[str] | str = "",
+    datasets: list[str] | str = "",
+    start: bool = False,
+    followers: bool = False,
+    through: bool = False,
 ) -> list[str]:
     """Have datasets committed now, and tables refreshed by the next refresh, whatever their latency; ``"*"`` is all.
 
-    With ``start`` that refresh starts. Return the datasets that had something waiting.
+    With ``start`` that refresh starts, with ``followers`` it refreshes what is made of the tables, too. With
+    ``through`` what is made of the datasets is refreshed when they are committed. Return the datasets that had
+    something waiting.
     """
-    wanted = {"tables": tables or [], "datasets": datasets or [], "start": start}
+    wanted = (
+        {"tables": tables or [], "datasets": datasets or [], "start": start}
+        | ({"followers": True} if followers else {})
+        | ({"through": True} if through else {})
+    )
     answer = ask_planner(deployment, {"forward": wanted})
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
@@ -154,7 +167,7 @@ def roll_back(deployment: Deployment, table: str, to: str) -> dict[str, Any]:
     answer = _ask(deployment.run_function, question, who="function that rolls back", safe=safe)
     if "refused" in answer:
         raise CommandError.from_data(answer["refused"])
-    start_refresh(deployment)
+    start_refresh(deployment, table, followers=True)
     coming, paused = _in_flight(deployment, answer.get("made_of", ())), _pause_of(deployment, table)
     told = _told_rollback(answer["done"], coming, paused)
     return {**answer["done"], "in_flight": coming, "paused": paused, "told": told}

@@ -22,7 +22,7 @@ def redrive_all(deployment: Deployment) -> dict[str, int]:
     aside = list(units_aside(store, settings.lake))
     for unit in aside:
         put_back(store, settings.lake, unit)
-        wake(settings, unit.dataset, f"put back {unit.attempt} {time.time()}", now=True)
+        wake(settings, unit.dataset, f"put back {unit.attempt} {time.time()}")
     return moved | {"set aside": len(aside), "streams": redrive_batches(deployment)}
 
 

@@ -64,7 +64,7 @@ def retract(
         return _told(delivery, follow, done=False)
     by = client("sts").get_caller_identity()["Arn"]
     request(S3Store(), settings.lake, Retraction(delivery, by))
-    wake(settings, delivery.dataset, f"retract {delivery.delivery_id} {time.time()}", now=True)
+    wake(settings, delivery.dataset, f"retract {delivery.delivery_id} {time.time()}")
     tell(f"asked the committer of {delivery.dataset}")
     _await(ledger, delivery, timeout)
     return _told(delivery, follow, done=True)

@@ -26,8 +26,11 @@ _START_SECONDS = 3.0
 #: Most seconds until the sweep starts a refresh again that died.
 _SWEEP_SECONDS = 90.0
 _SAY_SECONDS = 30.0
-#: Seconds between two times that something is brought forward; a refresh that was asked for takes a moment to start.
-_HURRY_SECONDS, _REFRESH_HURRY_SECONDS = 1.0, 5.0
+#: Seconds after which what waits of a dataset is brought forward again, a quarter longer each time and a minute at
+#: most: where something arrives all the time, waiting for it makes few commits.
+_HURRY_SECONDS, _HURRY_GROWTH, _LONGEST_HURRY_SECONDS = 1.0, 1.25, 60.0
+#: Seconds between two times that a refresh is asked for; it takes a moment to start.
+_REFRESH_HURRY_SECONDS = 5.0
 #: How often a refresh is asked for because of the same change of a table.
 _MOST_TRIES = 2
 #: Most things of a kind that are named.
@@ -51,7 +54,7 @@ def wait(
         behind: list[str] = []
         if working(status):
             idle_since = None
-            hurry.commits()
+            hurry.commits(status)
         elif not whole:  # read everything once more, for deliveries that arrived meanwhile
             status, whole = read_status(deployment, batches), True
             continue
@@ -83,13 +86,22 @@ class _Hurry:
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self._next = 0.0
+        self._pauses: dict[str, float] = {}
+        self._next_of: dict[str, float] = {}
+        self._asked = 0.0
         self._tried: Counter[tuple[str, float | None]] = Counter()
 
-    def commits(self) -> None:
-        """Have what is staged committed."""
-        if time.monotonic() >= self._next:
-            bring_forward(self._deployment, datasets="*")
-            self._next = time.monotonic() + _HURRY_SECONDS
+    def commits(self, status: Status) -> None:
+        """Have committed what is waited for."""
+        now = time.monotonic()
+        wanted = [name for name in _datasets(status) if self._next_of.get(name, 0.0) <= now]
+        if not wanted or now < self._asked:
+            return
+        self._asked = now + _HURRY_SECONDS
+        for name in bring_forward(self._deployment, datasets=wanted):
+            pause = self._pauses.get(name, _HURRY_SECONDS)
+            self._next_of[name] = now + pause
+            self._pauses[name] = min(pause * _HURRY_GROWTH, _LONGEST_HURRY_SECONDS)
 
     def refresh(self, status: Status) -> None:
         """Have the tables refreshed that changed since their last turn; each again only when a refresh was lost."""
@@ -149,6 +161,12 @@ def waited_for(status: Status, behind: Sequence[str] = ()) -> list[str]:
     )
     what += [f"{counted(status.running, 'refresh', 'refreshes')} under way"] if status.running else []
     return what + list(behind[:_NAMED]) or ["nothing"]
+
+
+def _datasets(status: Status) -> list[str]:
+    """Return the datasets of which something is on its way to its table."""
+    streams = () if status.streams.accounted else status.streams.shards
+    return sorted({notice.dataset for notice in status.pending} | {shard.dataset for shard in streams})
 
 
 def _behind(status: Status) -> list[str]:

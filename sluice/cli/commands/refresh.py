@@ -37,7 +37,7 @@ def refresh(
     deployment = deployed(env)
     arriving = table is not None and table.startswith("bronze.")
     dataset = [(table or "").partition(".")[2]] if arriving else "*"
-    committed = bring_forward(deployment, datasets=dataset) if arriving or table is None else []
+    committed = bring_forward(deployment, datasets=dataset, through=True) if arriving or table is None else []
     started = None if arriving else start_refresh(deployment, table)
     told = _STARTED if started else _told(committed, str(table))
     if wait:

@@ -18,7 +18,8 @@ Asked = list[tuple[str, Any]]
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     made: Asked = []
 
-    def forward(_: object, *, datasets: Any) -> list[str]:
+    def forward(_: object, *, datasets: Any, through: bool) -> list[str]:
+        assert through
         made.append(("datasets", datasets))
         return ["clicks"]
 

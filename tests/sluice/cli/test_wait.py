@@ -58,7 +58,12 @@ def watch(monkeypatch: pytest.MonkeyPatch, forward: list[dict[str, Any]]) -> Wat
         monkeypatch.setattr(waiting, "read_status", look("whole"))
         monkeypatch.setattr(waiting, "poll", look("poll"))
         monkeypatch.setattr(waiting, "_POLL_SECONDS", 0.0)
-        monkeypatch.setattr(waiting, "bring_forward", lambda _, **what: forward.append(what))
+
+        def bring(_: Deployment, **what: Any) -> list[str]:
+            forward.append(what)
+            return list(what.get("datasets", ()))
+
+        monkeypatch.setattr(waiting, "bring_forward", bring)
         answer = waiting.wait(Deployment({}), timeout=timeout)
         assert next(left, None) is None
         return answer
@@ -88,11 +93,24 @@ def test_what_is_staged_and_what_waits_for_its_turn_is_brought_forward_once_for_
     more = replace(late, derived=(replace(behind("behind"), due=9e9, behind_since=3.0),))
     running, failing = replace(late, running=1), replace(late, derived=(behind("failed", "broken"),))
     watch(
-        ("whole", seen("a")), ("poll", late), ("whole", late), ("poll", running), ("poll", more), ("whole", more),
+        ("whole", seen("orders/a")), ("poll", late), ("whole", late), ("poll", running), ("poll", more),
+        ("whole", more),
         ("poll", running), ("poll", failing), ("whole", failing), ("poll", done), ("whole", done),
     )  # fmt: skip
-    commits, refresh = {"datasets": "*"}, {"tables": "*", "start": True}
-    assert forward == [commits, refresh, commits, refresh, commits]
+    commits, refresh = {"datasets": ["orders"]}, {"tables": "*", "start": True}
+    assert forward == [commits, refresh, refresh]
+
+
+def test_where_something_arrives_all_the_time_waiting_brings_it_forward_ever_more_seldom(
+    watch: Watch, forward: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(waiting.time, "sleep", lambda _: clock.__setitem__(0, clock[0] + 0.5))
+    busy, done = seen("orders/a"), seen()
+    watch(("whole", busy), *[("poll", busy)] * 1200, ("poll", done), ("whole", done), timeout=3600.0)
+    assert len(forward) < 30
+    assert all(each == {"datasets": ["orders"]} for each in forward)
 
 
 def letter(key: str, due: float | None) -> DeadLetter:
