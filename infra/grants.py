@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from sluice.errors import WrongArgument
+from sluice.pace_items import PARTITION
 
 #: Characters of the ARNs in one managed policy, which has 6,144 at most; and how many such policies a role has.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -138,4 +139,18 @@ def use_ledger(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
     """
     allow(role, [f"dynamodb:{action}" for action in actions], [table.table_arn])
+    use_key(role, table.encryption_key, "kms:Decrypt", service="dynamodb")
+
+
+def keep_pace(role: iam.IRole, table: dynamodb.ITable, *actions: str) -> None:
+    """Let ``role`` do ``actions`` on the items of the ledger by which the pace is kept, and on no others.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    pace = {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PARTITION]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    allowed = [f"dynamodb:{action}" for action in actions]
+    role.add_to_principal_policy(iam.PolicyStatement(actions=allowed, resources=[table.table_arn], conditions=pace))
     use_key(role, table.encryption_key, "kms:Decrypt", service="dynamodb")

@@ -196,7 +196,8 @@ class IngestionStack(Stack):
         grants.allow(role, ["s3:DeleteObjectVersion"], [storage.landing.arn_for_objects("*")])
         grants.allow(role, ["s3:ListBucketVersions"], [storage.landing.bucket_arn])
         grants.allow(role, ["glue:GetTable", "glue:UpdateTable"], storage.catalog_arns("bronze", "quarantine"))
-        grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "GetItem", "PutItem", "UpdateItem")
+        grants.use_ledger(role, storage.ledger, "BatchGetItem", "BatchWriteItem", "PutItem")
+        grants.keep_pace(role, storage.ledger, "GetItem", "UpdateItem")
         grants.send(role, self.commit_queue, key=storage.own_key)
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"
         grants.allow(role, ["events:PutEvents"], [bus])

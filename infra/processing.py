@@ -94,7 +94,8 @@ class ProcessingStack(Stack):
         written = ("silver", "gold", "quarantine")
         assert self.plan.role is not None
         # Backfills that wait, that somebody asks for, or takes back; and whose turn it is.
-        grants.use_ledger(self.plan.role, storage.ledger, "Query", "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        grants.use_ledger(self.plan.role, storage.ledger, "Query", "PutItem", "DeleteItem")
+        grants.keep_pace(self.plan.role, storage.ledger, "GetItem", "UpdateItem")
         # The next turn, at once or by a message; and commits that somebody waits for.
         grants.send(self.plan.role, ingestion.commit_queue, key=storage.own_key)
         bus = f"arn:{self.partition}:events:{self.region}:{self.account}:event-bus/default"

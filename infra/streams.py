@@ -214,7 +214,7 @@ class StreamsStack(Stack):
         assert role is not None
         grants.write_objects(role, storage.lake, "staging/", "records/", FAILED_BATCHES, key=storage.key)
         grants.list_bucket(role, storage.lake)
-        grants.use_ledger(role, storage.ledger, "UpdateItem")
+        grants.keep_pace(role, storage.ledger, "UpdateItem")
         grants.send(role, ingestion.commit_queue, key=storage.own_key)
         grants.allow(role, ["sns:Publish"], [alerts.topic_arn])
         grants.use_key(role, storage.own_key, "kms:GenerateDataKey", "kms:Decrypt", service="sns")

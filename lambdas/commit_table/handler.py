@@ -1,6 +1,7 @@
 """FIFO batch of wake-ups → everything staged for each dataset named is committed, and what its retention ends goes.
 
-A message that comes before its time is received again then. One that says that a refresh is due starts it.
+A message that comes before its time is received again then, or two minutes later. One that says that a refresh is due
+starts it. One call at a time works at a dataset, which the ledger says.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,11 +20,12 @@ from sluice.ingestion.commit_stream import drain_stream
 from sluice.ingestion.retention import Retention
 from sluice.ingestion.retract import retract_requested
 from sluice.ingestion.retry import give_back, postpone
-from sluice.ingestion.wake import wake
+from sluice.ingestion.wake import send_due, wake
 from sluice.ledger import Delivery, Ledger
-from sluice.pace import Pace, TooEarly
+from sluice.pace import Pace, Taken
+from sluice.pace_items import HORIZON
 from sluice.project import deployed_project
-from sluice.refresh.starting import publish, refresh_changed, release_refresh
+from sluice.refresh.starting import publish, refresh_changed, refresh_now, release_refresh
 from sluice.settings import Settings, settings_from_environment
 from sluice.storage import S3Store
 from sluice.tables.catalog import glue_catalog
@@ -50,7 +51,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     for record in event["Records"]:
         body = json.loads(record["body"])
         if (seconds := body.get("notBefore", 0.0) - time.time()) > 0:
-            early[record["messageId"]] = seconds
+            early[record["messageId"]] = min(seconds, HORIZON)
         elif "refresh" in body:
             failed += _release(settings, record)
         else:
@@ -61,14 +62,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         bodies = [json.loads(record["body"]) for record in records]
         try:
             asked = [record["messageId"] for record, body in zip(records, bodies, strict=True) if body.get("maintain")]
-            call = Call(time_left=lambda: _seconds_left(context), again=_comes_again(records))
-            if not _commit(settings, dataset, bodies, call):
-                wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=bool(asked))
-            elif asked:
+            if _commit(settings, dataset, references, bodies, context) and asked:
                 due[dataset] = asked
-        except TooEarly as wait:
-            log.info("%s: %s", dataset, wait)
-            early |= dict.fromkeys(references, wait.seconds)
+        except Busy:
+            # Whoever works at it sends again what is due by then; the others come again.
+            log.info("%s: another call works at it", dataset)
+            failed += [ref for ref, body in zip(references, bodies, strict=True) if not body.get("paced")]
         except Exception:
             log.exception("%s could not be committed; what is staged stays", dataset)
             failed += references
@@ -89,26 +88,44 @@ def _release(settings: Settings, record: dict[str, Any]) -> list[str]:
     return []
 
 
-def _commit(settings: Settings, dataset: str, bodies: Sequence[Mapping[str, Any]], call: Call) -> bool:
-    """Commit what is staged; return False when the time did not suffice. Raise ``TooEarly`` before it is due.
+class Busy(Exception):
+    """Another call works at the dataset."""
 
-    A message that is ``paced`` finds nothing to do, and ends with that one question, when nothing waits any more; any
-    other commits whatever waits.
+
+def _commit(
+    settings: Settings, dataset: str, messages: Sequence[str], bodies: Sequence[Mapping[str, Any]], context: Any
+) -> bool:
+    """Commit what is staged; return False when the time did not suffice, so that a message says to go on.
+
+    A message that is ``paced`` ends with one question when nothing is due; any other commits whatever waits, or raises
+    ``Busy``.
     """
-    pace, now = Pace(settings.ledger_table), time.time()
-    if any(body.get("paced") for body in bodies):
-        taken = pace.begin_commit(dataset, now)
-        if not taken and all(body.get("paced") for body in bodies):
-            return True
-        # Such a message also comes again because it was early: whether a call died the ledger says.
-        call = replace(call, again=taken == "taken again")
-    drained = _drain(settings, dataset, call)
-    earliest = now + _contract(dataset).latency_seconds if drained.changed else None
-    if drained.finished:
-        pace.end_commit(dataset, now, earliest)
-    elif earliest is not None:
-        pace.space_commits(dataset, earliest)
+    pace, now, contract = Pace(settings.ledger_table), time.time(), _contract(dataset)
+    forced = not all(body.get("paced") for body in bodies)
+    taken = pace.begin_commit(dataset, now, messages, forced=forced)
+    if taken is None:
+        if forced:
+            raise Busy
+        return True
+    try:
+        drained = _drain(settings, dataset, Call(time_left=lambda: _seconds_left(context), again=taken.again))
+        if any(body.get("through") for body in bodies):
+            refresh_now(settings, deployed_project(), (contract.table, f"quarantine.{dataset}"))
+        if not drained.finished:
+            maintain = any(body.get("maintain") for body in bodies)
+            wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=maintain)
+    except Exception:
+        pace.fail_commit(taken, time.time())
+        raise
+    _end(settings, taken, context, changed=bool(drained.changed))
     return drained.finished
+
+
+def _end(settings: Settings, taken: Taken, context: Any, *, changed: bool) -> None:
+    """Let others work at the dataset; what is due by now is sent again, since its message may have come and gone."""
+    waiting = Pace(settings.ledger_table).end_commit(taken, changed=changed)
+    if waiting.due is not None and waiting.due <= time.time():
+        send_due(settings, waiting, f"after {context.aws_request_id}")
 
 
 def _comes_again(records: list[dict[str, Any]]) -> bool:
@@ -133,7 +150,13 @@ def _maintain_all(settings: Settings, due: Mapping[str, list[str]], context: Any
             if _seconds_left(context) < _MAINTENANCE_SECONDS:
                 wake(settings, dataset, f"is maintained after {context.aws_request_id}", maintain=True)
             else:
-                _maintain(settings, dataset, lambda: _seconds_left(context))
+                taken = Pace(settings.ledger_table).begin_commit(dataset, time.time(), asked, forced=True)
+                if taken is None:
+                    raise Busy
+                try:
+                    _maintain(settings, dataset, lambda: _seconds_left(context))
+                finally:
+                    _end(settings, taken, context, changed=False)
         except Exception:
             log.exception("%s could not be maintained; what is due stays, and its message comes again", dataset)
             failed += asked
@@ -168,18 +191,24 @@ def _drain(settings: Settings, dataset: str, call: Call) -> Drained:
     else:
         drained = drain(contract, lake, record=ledger.record, announce=announce, call=call)
         if drained.finished:
-            _retract(contract, lake, ledger.record, announce, call)
+            _retract(settings, contract, lake, ledger.record, call)
     log.info("%s: %d deliveries, changed %s", dataset, len(drained.deliveries), dict(drained.changed))
     return drained
 
 
 def _retract(
+    settings: Settings,
     contract: LandingContract,
     lake: Lake,
     record: Callable[[Iterable[Delivery]], None],
-    announce: Callable[[Mapping[str, int]], None],
     call: Call,
 ) -> None:
+    """Take deliveries out again that somebody retracts, and out of what is made of them at once."""
+
+    def announce(changed: Mapping[str, int]) -> None:
+        _announce(settings, changed)
+        refresh_now(settings, deployed_project(), changed)
+
     for delivery in retract_requested(contract, lake, record=record, announce=announce, time_left=call.time_left):
         log.info("%s: retracted %s, %d rows", contract.name, delivery.delivery_id, delivery.retracted)
 

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     around = of_call(context, _hand_on)
     notices, failed = _notices(event["Records"])
     outcome = ingest_files(notices, around)
-    wake_committers(around.settings, outcome.units)
+    wake_committers(around.settings, around.project, outcome.units)
     return give_back(around.settings.landing_queue_url, event["Records"], [*failed, *outcome.failed])
 
 

@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     notice, around = to_notice(event["notice"]), of_call(context)
     unread = event.get("unread")
     outcome = reject_unread(notice, unread, around) if unread else ingest_files([notice], around)
-    wake_committers(around.settings, outcome.units)
+    wake_committers(around.settings, around.project, outcome.units)
     if outcome.failed:
         entry = around.ledger.known([(notice.dataset, notice.delivery_id)]).get(notice.delivery_id)
         raise NotStaged(

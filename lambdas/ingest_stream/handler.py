@@ -31,6 +31,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     project = deployed_project()
     unread = event.get("unread", "")
     units = ingest_records(event["Records"], project, settings, S3Store(), watch.add, unread=unread)
-    wake_committers(settings, units, _DUE)
+    wake_committers(settings, project, units, _DUE)
     watch.tell(settings)
     return {"batchItemFailures": []}

@@ -18,20 +18,33 @@ import msgspec
 
 from sluice.bounded import Messages, bounds_errors
 from sluice.compiled import Pause
-from sluice.errors import CommandError
+from sluice.errors import CommandError, WrongArgument
+from sluice.ingestion.retry import doubled
 from sluice.ingestion.wake import wake
 from sluice.ledger import Ledger, to_backfill
+from sluice.nearest import nearest_first
 from sluice.pace import Pace
-from sluice.project import deployed_project
+from sluice.pace_items import Refreshes, Waiting
+from sluice.project import Project, deployed_project
 from sluice.refresh.backfill import checked_backfill
 from sluice.refresh.engine import Memory
 from sluice.refresh.explain import explain, holds, standings
 from sluice.refresh.plan import followers, plan_refresh
 from sluice.refresh.starting import ask_refresh
 from sluice.refresh.tables import described_run, rollback_of, snapshot_of_run, transform_of
-from sluice.refresh.windows import Turns
+from sluice.refresh.windows import Turns, made_of
 from sluice.settings import settings_from_environment
 from sluice.tables.catalog import glue_catalog
+
+#: The errors of runs that ended for a reason outside the tables, as step_functions/refresh.yaml counts them.
+DIED = frozenset({
+    "SparkDied", "Lambda.Unknown", "Runtime.ExitError", "Lambda.ServiceException", "Lambda.SdkClientException",
+    "Lambda.AWSLambdaException", "Lambda.TooManyRequestsException",
+})  # fmt: skip
+#: Seconds after which a table comes again whose run was killed, doubled with each time in a row.
+_FIRST_AGAIN, _LAST_AGAIN = 10.0, 3600.0
+#: Seconds after which a refresh that was due when somebody asked for one now is taken for lost.
+_LOST_SECONDS = 3.0
 
 
 @bounds_errors(lambda: settings_from_environment().lake)
@@ -63,17 +76,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         turns = Turns(project, pace.refreshes(), now)
         tables = msgspec.to_builtins(standings(project, load, backfills, pauses, turns))
         return {"tables": tables, "freshness_seconds": promised}
-    began = float(event.get("began") or 0.0)
-    if not began:
-        pace.begin_refresh(began := now)
-    turns = Turns(project, pace.refreshes(), now)
+    first = not (began := float(event.get("began") or 0.0))
+    refreshes = (
+        pace.begin_refresh(began := now) if first else _note_deaths(pace, project, event.get("results", []), now)
+    )
+    turns = Turns(project, refreshes, now, "first" if first else "later")
     plan = plan_refresh(
         project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills, pauses=pauses,
         turns=turns,
     )  # fmt: skip
-    had = {result["table"] for result in event.get("results", ())} | set(plan.passed)
-    had &= {transform.table for transform in project.transforms}  # those of an earlier deployment may be gone
-    pace.consider({table: turns.digest(table, plan.pinned) for table in sorted(had)}, began)
+    if first:
+        chosen = {*(choice.table for choice in plan.ready), *plan.waiting, *plan.paused}
+        gone = refreshes.tables - {transform.table for transform in project.transforms}
+        pace.consider({table: turns.digest(table, plan.pinned) for table in sorted(chosen)}, began, sorted(gone))
     if not plan.ready:
         pace.end_refresh()
         if plan.due is not None:
@@ -81,34 +96,67 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {**msgspec.to_builtins(plan), "began": began}
 
 
+def _note_deaths(pace: Pace, project: Project, results: list[dict[str, Any]], now: float) -> Refreshes:
+    """Have the tables come again whose runs were killed in the last wave, and those that wait for them; return all."""
+    refreshes = pace.refreshes()
+    ended = {result["table"]: result.get("error") for result in results}
+    deaths = {table: int(refreshes.deaths.get(table, 0)) + 1 for table, error in ended.items() if error in DIED}
+    again: dict[str, float] = {}
+    for table, number in deaths.items():
+        for each in {table, *made_of(project, {table})}:
+            moment = now + doubled(_FIRST_AGAIN, _LAST_AGAIN, number - 1)
+            again[each] = max(moment, again.get(each, 0.0))
+    deaths |= {table: 0 for table, error in ended.items() if error is None and refreshes.deaths.get(table)}
+    return pace.note_deaths(again, deaths) if deaths else refreshes
+
+
 def _forward(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     """Have the commits of datasets come now, and let the next refresh take tables whatever their latency.
 
-    ``datasets`` and ``tables`` are lists of names, or ``"*"`` for all; with ``start`` that refresh starts. Return the
-    datasets that had something waiting.
+    ``datasets`` and ``tables`` are lists of names, or ``"*"`` for all; with ``followers`` also what is made of the
+    tables, with ``through`` what is made of the datasets, once they are committed. With ``start`` the refresh starts.
+    Return the datasets that had something waiting.
     """
     settings, wanted = settings_from_environment(), event["forward"]
     pace, project = Pace(ledger.table), deployed_project()
-    tables = wanted.get("tables", [])
-    if tables != "*":
-        try:
-            for table in tables:
-                transform_of(project, table, safe="nothing was changed.")
-        except CommandError as error:
-            return {"refused": error.as_data()}
+    declared = {contract.name for contract in project.arriving}
+    tables, datasets = wanted.get("tables", []), wanted.get("datasets", [])
+    try:
+        for table in tables if tables != "*" else ():
+            transform_of(project, table, safe="nothing was changed.")
+        for dataset in datasets if datasets != "*" else ():
+            if dataset not in declared:
+                raise WrongArgument(
+                    f"bronze.{dataset} is no dataset that arrives.",
+                    safe="nothing was changed.",
+                    next_step=f"name one of {', '.join(nearest_first(dataset, sorted(declared)))}.",
+                    dataset=f"bronze.{dataset}",
+                    value=f"bronze.{dataset}",
+                )
+    except CommandError as error:
+        return {"refused": error.as_data()}
     now = time.time()
+    if tables != "*" and wanted.get("followers"):
+        tables = sorted({*tables, *made_of(project, set(tables))})
     pace.bring_forward([""] if tables == "*" else tables, now)
     if wanted.get("start"):
-        ask_refresh(settings, now, now)
-    datasets = wanted.get("datasets", [])
+        ask_refresh(settings, now, now, _LOST_SECONDS)
+    through = bool(wanted.get("through"))
     waiting = [
         each.dataset
-        for each in pace.read_waiting()[0]
-        if (datasets == "*" or each.dataset in datasets) and (each.due is not None or each.taken is not None)
+        for each in (pace.read_waiting()[0] if datasets else ())
+        if each.dataset in (declared if datasets == "*" else datasets) and _waits(each, now, through=through)
     ]
     for dataset in waiting:
-        wake(settings, dataset, f"forward {uuid.uuid4()}", now=True)
+        wake(settings, dataset, f"forward {uuid.uuid4()}", through=through)
     return {"datasets": waiting}
+
+
+def _waits(waiting: Waiting, now: float, *, through: bool) -> bool:
+    """Return whether a dataset is to be woken: not one whose message is on its way, but for what is made of it."""
+    if through:
+        return waiting.due is not None or waiting.taken is not None
+    return waiting.due is not None and (waiting.due > now or waiting.late(now))
 
 
 def _request(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:

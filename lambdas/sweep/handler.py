@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     sweep = Sweep(
         settings_from_environment(),
         occasion=str(event.get("id") or context.aws_request_id),
-        datasets=frozenset(contract.name for contract in landing),
+        datasets={contract.name: contract for contract in landing},
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     retained = [contract.name for contract in landing if contract.retention_days is not None]

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, takewhile
 from typing import Any
 
+from sluice.contracts import LandingContract
 from sluice.errors import DeliveryError, SluiceError, SweepIncomplete
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.failed_batches import FAILED_BATCHES, retry_batch
@@ -28,7 +29,8 @@ from sluice.ingestion.stage import staging_prefix
 from sluice.ingestion.unnoticed import LOST_SECONDS, announce, in_turns, is_busy, unnoticed
 from sluice.ingestion.wake import ask_commit, send_due, send_refresh, wake
 from sluice.ledger import Ledger
-from sluice.pace import Pace, Refreshes, Waiting
+from sluice.pace import Pace
+from sluice.pace_items import Refreshes, Waiting
 from sluice.settings import Settings
 from sluice.storage import PATIENT_SECONDS, client, split
 
@@ -44,8 +46,6 @@ _LISTING_SECONDS = 20
 _THOROUGH_MINUTES = 5
 #: Seconds for which somebody who waits has everything looked at.
 _ATTENTION_SECONDS = 120.0
-#: Seconds after which the call that took a dataset's commit is over: it may run for 90.
-_DEAD_SECONDS = 150.0
 #: Most problems in a sweep's error, and most characters of each.
 _MOST_TOLD, _MOST_WORDS = 5, 300
 _BROKEN_OFF = ("FAILED", "TIMED_OUT")
@@ -57,14 +57,14 @@ _LONGEST_PAUSE_SECONDS = 3600.0
 
 @dataclass
 class Sweep:
-    """One sweep; ``occasion`` differs from sweep to sweep, ``datasets`` are the contracted landing datasets.
+    """One sweep; ``occasion`` differs from sweep to sweep, ``datasets`` are the contracts of what arrives, by name.
 
     ``time_left`` returns seconds.
     """
 
     settings: Settings
     occasion: str
-    datasets: frozenset[str]
+    datasets: Mapping[str, LandingContract]
     time_left: Callable[[], float] = lambda: 60.0
     now: Callable[[], float] = time.time
     done: dict[str, int] = field(default_factory=dict)
@@ -125,10 +125,12 @@ class Sweep:
                 self._count("released")
 
     def _release_commit(self, waiting: Waiting) -> None:
-        if waiting.taken is not None and self.now() - waiting.taken > _DEAD_SECONDS:
-            wake(self.settings, waiting.dataset, self.occasion)
+        if waiting.dataset not in self.datasets:
+            Pace(self.settings.ledger_table).forget(waiting.dataset)
+        elif waiting.dead(self.now()):
+            send_due(self.settings, replace(waiting, due=self.now()), self.occasion)
             self._count("resumed")
-        if waiting.to_send(self.now()):
+        elif waiting.to_send(self.now()):
             send_due(self.settings, waiting, self.occasion if waiting.late(self.now()) else "")
             self._count("released")
 
@@ -187,9 +189,9 @@ class Sweep:
         """
         staged, retractions = staging_prefix(self.settings.lake, ""), f"{self.settings.lake}/{RETRACTIONS}"
         waiting = {*self._waiting(staged), *self._waiting(retractions)}
-        for dataset in sorted(waiting & self.datasets):
+        for dataset in sorted(waiting & self.datasets.keys()):
             with self._guard(f"wake_staged {dataset}"):
-                if ask_commit(self.settings, dataset):
+                if ask_commit(self.settings, self.datasets[dataset]):
                     self._count("woken")
 
     def _waiting(self, folder: str) -> Iterator[str]:
@@ -279,6 +281,7 @@ class Sweep:
         executions.sort(key=lambda execution: execution["stopDate"], reverse=True)
         in_a_row = list(takewhile(lambda execution: execution["status"] in _BROKEN_OFF, executions))
         if not in_a_row:
+            self._give_turns_back(executions)
             return
         last = client("stepfunctions").describe_execution(executionArn=in_a_row[0]["executionArn"])
         if last["status"] == "FAILED" and last.get("error") == "RefreshFailed":
@@ -288,6 +291,14 @@ class Sweep:
         if self.now() - last["stopDate"].timestamp() < pause:
             return
         self._refresh()
+
+    def _give_turns_back(self, ended: list[dict[str, Any]]) -> None:
+        """After an execution that people aborted, let the next refresh take its tables, which had no turn."""
+        _, refreshes = self._waiting_now
+        if ended and ended[0]["status"] == "ABORTED" and refreshes.taken is not None and refreshes.stopped(self.now()):
+            pace, began = Pace(self.settings.ledger_table), refreshes.taken
+            pace.bring_forward([t for t, at in refreshes.considered.items() if at >= began], self.now())
+            pace.end_refresh()
 
     def start_lost_refresh(self) -> None:
         """Start the refresh that events asked for which EventBridge could not deliver; one covers all of them."""

@@ -13,8 +13,11 @@ import time
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
+from sluice.contracts import LandingContract
 from sluice.ingestion.stage import StagedUnit
-from sluice.pace import HORIZON, Pace, Waiting
+from sluice.pace import Pace
+from sluice.pace_items import HORIZON, Waiting
+from sluice.project import Project
 from sluice.settings import Settings
 from sluice.storage import client
 
@@ -24,18 +27,22 @@ Known = MutableMapping[str, float]
 _CLOCKS = 1.0
 
 
-def wake_committers(settings: Settings, units: Iterable[StagedUnit], known: Known | None = None) -> None:
+def wake_committers(
+    settings: Settings, project: Project, units: Iterable[StagedUnit], known: Known | None = None
+) -> None:
     """Have the units' datasets committed within their latency; call it when the units are staged."""
     for dataset in dict.fromkeys(unit.dataset for unit in units):
-        ask_commit(settings, dataset, known)
+        contract = project.landing(dataset)
+        assert contract is not None
+        ask_commit(settings, contract, known)
 
 
-def ask_commit(settings: Settings, dataset: str, known: Known | None = None) -> bool:
+def ask_commit(settings: Settings, contract: LandingContract, known: Known | None = None) -> bool:
     """Have a dataset committed within its latency; return False when that was asked for already."""
-    now, pace = time.time(), Pace(settings.ledger_table)
+    now, pace, dataset = time.time(), Pace(settings.ledger_table), contract.name
     if known is not None and known.get(dataset, 0.0) - _CLOCKS > now:
         return False
-    waiting, first = pace.claim_commit(dataset, now)
+    waiting, first = pace.claim_commit(dataset, contract.latency_seconds, now)
     assert waiting.due is not None
     # Later ones get their message from a sweep, shortly before.
     if first and waiting.due - now <= HORIZON:
@@ -50,25 +57,28 @@ def ask_commit(settings: Settings, dataset: str, known: Known | None = None) -> 
 
 
 def send_due(settings: Settings, waiting: Waiting, occasion: str = "") -> None:
-    """Send the message of a commit that is due; without an ``occasion`` the queue drops a second one."""
+    """Send the message of a commit that is due; without an ``occasion`` the queue drops a second one of its claim."""
+    assert waiting.due is not None
     body = {"dataset": waiting.dataset, "notBefore": waiting.due, "paced": True}
-    _send(settings, waiting.dataset, occasion or f"due {waiting.due}", body)
+    _send(settings, waiting.dataset, occasion or f"due {waiting.due} {waiting.asked}", body)
 
 
 def send_refresh(settings: Settings, due: float, occasion: str = "") -> None:
     """Send the message by which the committer's function asks for the refresh that is due."""
-    # In a group of its own: a later one that waits does not hold it up.
-    _send(settings, f".refresh.{due:.0f}", occasion or f"due {due}", {"refresh": True, "notBefore": due})
+    # In a group of its own: a later one that waits does not hold it up. Each message names a dataset, as functions of
+    # an earlier Sluice want, to which somebody may go back: they find that none has this name.
+    body = {"dataset": ".refresh", "refresh": True, "notBefore": due}
+    _send(settings, f".refresh.{due:.0f}", occasion or f"due {due}", body)
 
 
-def wake(settings: Settings, dataset: str, occasion: str, *, now: bool = False, maintain: bool = False) -> None:
+def wake(settings: Settings, dataset: str, occasion: str, *, maintain: bool = False, through: bool = False) -> None:
     """Send the committer of ``dataset`` a message; the queue drops a second one for the same ``occasion``.
 
-    It commits whatever its pace; with ``now`` also past a message that waits. With ``maintain`` it then deletes what is
-    older than the dataset's retention.
+    It commits whatever its pace, past a message that waits. With ``maintain`` it then deletes what is older than the
+    dataset's retention, with ``through`` it has what is made of the dataset refreshed at once.
     """
-    group = f"{dataset}.now" if now else dataset
-    _send(settings, group, occasion, {"dataset": dataset} | ({"maintain": True} if maintain else {}))
+    asked = {"maintain": maintain, "through": through}
+    _send(settings, f"{dataset}.now", occasion, {"dataset": dataset} | {name: True for name in asked if asked[name]})
 
 
 def _send(settings: Settings, group: str, occasion: str, body: dict[str, Any]) -> None:

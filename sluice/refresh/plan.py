@@ -34,9 +34,8 @@ class RefreshPlan(msgspec.Struct, frozen=True):
     """The tables to run now, each with its engine (``ready``), those that wait for them, and those that failed.
 
     ``pinned`` are the bronze snapshots that all runs of this round read, by table. The tables in ``later`` are behind,
-    and their turn has not come: ``due`` is when that of the first of them comes, None without one. In a plan without a
-    ready table, ``passed`` are those that cannot be run although it is their turn, as what they need failed or they
-    are paused.
+    and their turn has not come: ``due`` is when that of the first of them comes, or of one whose run was killed; None
+    without one. Those in ``paused`` are not run, whether or not they are behind.
     """
 
     ready: tuple[Choice, ...]
@@ -45,7 +44,7 @@ class RefreshPlan(msgspec.Struct, frozen=True):
     pinned: dict[str, str]
     later: tuple[str, ...] = ()
     due: float | None = None
-    passed: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,13 +131,9 @@ def plan_refresh(
         failed=tuple(sorted(failed)),
         pinned=state.sources,
         later=tuple(sorted(later)),
-        due=None if turns is None else turns.next(later, state.sources),
-        passed=() if first else tuple(sorted(waiting | _paused(state))),
+        due=None if turns is None else turns.next(later | set(filter(turns.died, state.behind)), state.sources),
+        paused=tuple(sorted(name for name, hold in state.held.items() if isinstance(hold, Pause))),
     )
-
-
-def _paused(state: State) -> set[str]:
-    return {name for name, hold in state.held.items() if isinstance(hold, Pause)}
 
 
 def choose(state: State, table: str, memory: Memory) -> Choice:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable
 
 from sluice.ingestion.wake import send_refresh
-from sluice.pace import HORIZON, Pace
+from sluice.pace import Pace
+from sluice.pace_items import HORIZON, LATE
 from sluice.project import Project
-from sluice.refresh.windows import Turns
+from sluice.refresh.windows import Turns, made_of
 from sluice.settings import Settings
 from sluice.storage import client
 
@@ -19,14 +20,25 @@ def refresh_changed(settings: Settings, project: Project, changed: Iterable[str]
     now, pace = time.time(), Pace(settings.ledger_table)
     refreshes = pace.refreshes()
     due = Turns(project, refreshes, now).first(changed)
-    if due is not None and (refreshes.due is None or refreshes.due > due):
+    if due is not None and (refreshes.due is None or refreshes.due > due or refreshes.late(now)):
         ask_refresh(settings, due, now)
 
 
-def ask_refresh(settings: Settings, due: float, now: float) -> None:
-    """Have a refresh start when it is ``due``, unless one is claimed that starts by then."""
+def refresh_now(settings: Settings, project: Project, changed: Iterable[str]) -> None:
+    """Have what is made of the tables that ``changed`` refreshed at once, whatever its latency."""
+    now = time.time()
+    if tables := made_of(project, set(changed)):
+        Pace(settings.ledger_table).bring_forward(sorted(tables), now)
+        ask_refresh(settings, now, now)
+
+
+def ask_refresh(settings: Settings, due: float, now: float, late: float = LATE) -> None:
+    """Have a refresh start when it is ``due``, unless one is claimed that starts by then.
+
+    One that did not start ``late`` seconds after its time is started again.
+    """
     pace = Pace(settings.ledger_table)
-    if not pace.claim_refresh(due, now):
+    if not pace.claim_refresh(due, now, late):
         return
     try:
         if due <= now:

@@ -12,18 +12,24 @@ import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-from sluice.pace import Refreshes
+from sluice.pace_items import Refreshes
 from sluice.project import Project
 
 
 @dataclass(frozen=True)
 class Turns:
-    """The latencies of a project's derived tables, and which tables had their turn, read at one moment, ``now``."""
+    """The latencies of a project's derived tables, and which tables had their turn, read at one moment, ``now``.
+
+    ``plan`` says for which plan of a round: in the ``first`` the tables have their turn whose latency allows it, and
+    those of a round before it that did not end; in a ``later`` one the tables that the first has chosen.
+    """
 
     project: Project
     refreshes: Refreshes
     now: float
+    plan: Literal["", "first", "later"] = ""
     latencies: Mapping[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -33,36 +39,48 @@ class Turns:
         """Return when the table may have its next turn, in seconds since the epoch; 0 if somebody asked for it now."""
         before = self.refreshes.considered.get(table)
         forward = max(self.refreshes.forward.get(each, 0.0) for each in ("", table))
-        if before is None or before < forward:
+        if before is None or forward > max(before, self.refreshes.heeded):
             return 0.0
         latency = self.latencies[table]
-        return (math.floor(before / latency) + 1) * latency
+        window = (math.floor(before / latency) + 1) * latency
+        return min(window, self.refreshes.again[table]) if self.died(table) else window
+
+    def died(self, table: str) -> bool:
+        """Return whether the table's last run was killed, or that of a table that it needs."""
+        return self.refreshes.again.get(table, 0.0) > self.refreshes.considered.get(table, 0.0)
+
+    def _has_turn(self, table: str) -> bool:
+        taken = self.refreshes.taken
+        if self.plan and taken is not None and self.refreshes.considered.get(table, 0.0) >= taken:
+            return True
+        return self.plan != "later" and self.opens(table) <= self.now
 
     def due(self, behind: Collection[str], requested: Collection[str] = ()) -> set[str]:
         """Return which of the tables that are behind are refreshed now: those with a turn, and what these need.
 
         One whose backfill was ``requested`` has its turn.
         """
-        turn = {table for table in behind if table in requested or self.opens(table) <= self.now}
+        turn = {table for table in behind if table in requested or self._has_turn(table)}
         return self._with_needs(turn) & set(behind)
 
     def next(self, later: Iterable[str], sources: Mapping[str, str]) -> float | None:
         """Return when the first of the tables that are behind has its turn, of those that changed since their last."""
-        return min((self.opens(table) for table in later if self.changed(table, sources)), default=None)
+        opens = (self.opens(table) for table in later if self.died(table) or self.changed(table, sources))
+        return min((max(self.now, moment) for moment in opens), default=None)
 
     def first(self, sources: Iterable[str]) -> float | None:
         """Return when a change of the bronze tables ``sources`` is to be refreshed; None when nothing is made of them.
 
         It is now where a table that is made of them may have its turn.
         """
-        reached = _made_of(self.project, set(sources))
+        reached = made_of(self.project, set(sources))
         return max(self.now, min(map(self.opens, reached))) if reached else None
 
     def digest(self, table: str, sources: Mapping[str, str]) -> str:
-        """Return a digest of the snapshots of the bronze tables that ``table`` is made of, directly or not."""
-        needed = sorted(self._with_needs({table}) & sources.keys())
-        made = next(each.fingerprint + each.checks for each in self.project.transforms if each.table == table)
-        text = "\n".join([made, *(f"{name} {sources[name]}" for name in needed)])
+        """Return a digest of what ``table`` is made of, directly or not: bronze snapshots, and transforms."""
+        needed = self._with_needs({table})
+        made = sorted(f"{t.table} {t.fingerprint} {t.checks}" for t in self.project.transforms if t.table in needed)
+        text = "\n".join([*made, *(f"{name} {sources[name]}" for name in sorted(needed & sources.keys()))])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def changed(self, table: str, sources: Mapping[str, str]) -> bool:
@@ -91,7 +109,7 @@ def latencies(project: Project) -> dict[str, float]:
     return found
 
 
-def _made_of(project: Project, sources: set[str]) -> set[str]:
+def made_of(project: Project, sources: set[str]) -> set[str]:
     """Return the derived tables that are made of ``sources``, directly or not."""
     found = set(sources)
     while more := {t.table for t in project.transforms if not found.isdisjoint(t.inputs.values())} - found:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from localaws.iam.policies import parse
+from sluice.pace_items import PARTITION
 from tests.folders import ROOT
 from tests.infra.handler_calls import actions_of
 from tests.infra.people_uses import ROLES
 from tests.infra.permissions import granted, listed, may
 from tests.infra.templates import ACCOUNT, Cloud, Resource
-from tests.infra.uses import USES, WHERE_NOTHING_IS_KEPT, uses_in
+from tests.infra.uses import USES, WHERE_NOTHING_IS_KEPT, named_in, uses_in
 from tests.step_functions.test_asl import states
 
 HANDLERS = sorted((ROOT / "lambdas").glob("*/handler.py"))
@@ -43,8 +44,8 @@ def conditions(action: str) -> dict[str, str]:
 
 
 def via(cloud: Cloud) -> dict[str, str]:
-    """The key of objects is used by S3."""
-    return {"kms:viaservice": f"s3.{cloud.environment.region}.amazonaws.com"}
+    """The key of objects is used by S3, and the ledger's items are those by which the pace is kept."""
+    return {"kms:viaservice": f"s3.{cloud.environment.region}.amazonaws.com", "dynamodb:leadingkeys": PARTITION}
 
 
 def tasks(cloud: Cloud, machine: Resource) -> Iterator[tuple[str, str, str]]:
@@ -113,6 +114,18 @@ def test_nothing_is_allowed_that_is_not_used(cloud: Cloud, function: str) -> Non
     shipped = {("s3:GetObject", pattern) for _, pattern in granted(cloud, f"{function}Role") if "cdk-hnb" in pattern}
     assert len(shipped) == (2 if function == "Spark" else 0)  # its script, and the code that it imports
     assert unused(cloud, f"{function}Role", uses_in(cloud.environment, function) | shipped) == []
+
+
+@pytest.mark.parametrize("function", ["Sweep", "IngestStream", "CommitTable", "PlanRefresh"])
+def test_who_keeps_the_pace_changes_no_other_item_of_the_ledger_by_that(cloud: Cloud, function: str) -> None:
+    ledger = f"arn:aws:dynamodb:{cloud.environment.region}:{ACCOUNT}:table/Ledger"
+    name = named_in(cloud.environment, ledger)
+    keys = {"pace": PARTITION, "another": "refresh"}
+    may_ = {
+        what: may(cloud, f"{function}Role", "dynamodb:UpdateItem", name, **{"dynamodb:leadingkeys": key})
+        for what, key in keys.items()
+    }
+    assert may_ == {"pace": True, "another": False}
 
 
 def test_every_task_of_a_workflow_is_allowed_on_its_very_resource(cloud: Cloud) -> None:

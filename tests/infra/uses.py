@@ -125,7 +125,7 @@ USES: dict[str, set[Use]] = {
         *queue("CommitQueue", "SendMessage"),
         *queue("LandingQueue", "SendMessage", "GetQueueAttributes"),
         ("s3:ListBucketVersions", "arn:aws:s3:::Landing"),
-        *ledger("BatchGetItem", "Query", "UpdateItem"),
+        *ledger("BatchGetItem", "Query", "UpdateItem", "DeleteItem"),
         *queue("LandingDeadLetters", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
         *queue("CommitDeadLetters", "ReceiveMessage", "DeleteMessage"),
         *queue("RefreshDeadLetters", "ReceiveMessage", "DeleteMessage"),

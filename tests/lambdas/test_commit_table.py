@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from lambdas.commit_table import handler as module
-from sluice import pace
+from sluice import pace, pace_items
 from sluice.ingestion.commit import Call, Drained
 from sluice.settings import Settings
+from tests.sluice.ingestion.test_stream import CLICKS
 from tests.sluice.small_dynamodb import SmallDynamoDb
 
 
@@ -57,8 +58,10 @@ def committer(monkeypatch: pytest.MonkeyPatch) -> Committer:
     monkeypatch.setattr(module, "_drain", made.drain)
     monkeypatch.setattr(module, "_maintain", made.maintain)
     monkeypatch.setattr(module, "wake", made.wake)
+    monkeypatch.setattr(module, "_contract", lambda _: CLICKS)
     ledger = SmallDynamoDb()
-    monkeypatch.setattr(pace, "client", lambda _: ledger)
+    for each in (pace, pace_items):
+        monkeypatch.setattr(each, "client", lambda _: ledger)
     monkeypatch.setattr(module, "postpone", lambda *_: None)
     monkeypatch.setattr(
         module, "give_back", lambda url, records, failed: {"batchItemFailures": [{"itemIdentifier": m} for m in failed]}

@@ -35,7 +35,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("SLUICE_LAKE_BUCKET", "lake")
     monkeypatch.setattr(module, "deployed_project", lambda: Project((CLICKS,)))
     monkeypatch.setattr(
-        module, "wake_committers", lambda settings, units, _: woken.extend({unit.dataset for unit in units})
+        module, "wake_committers", lambda settings, project, units, _: woken.extend({unit.dataset for unit in units})
     )
     return woken
 

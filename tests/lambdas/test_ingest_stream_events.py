@@ -33,7 +33,7 @@ def test_a_topic_that_is_down_fails_the_batch_after_it_was_staged_and_told_of(mo
     monkeypatch.setenv("SLUICE_LAKE_BUCKET", "lake")
     monkeypatch.setattr(module, "S3Store", Store)
     monkeypatch.setattr(module, "deployed_project", lambda: Project((msgspec.structs.replace(CLICKS, rules=(ODD,)),)))
-    monkeypatch.setattr(module, "wake_committers", lambda settings, units, _: happened.append("wake"))
+    monkeypatch.setattr(module, "wake_committers", lambda settings, project, units, _: happened.append("wake"))
     monkeypatch.setattr(watch, "send", send)
     event = {"Records": [record(click(1), 1), record(click(9), 2)]}
 

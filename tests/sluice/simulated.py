@@ -1,12 +1,15 @@
 """A deployment whose clock is simulated: the functions themselves, on a small ledger, queue, bus and workflow.
 
-What is staged, committed and made are numbers; when each of them came about is what tests look at.
+What is staged, committed and made are numbers; when each of them came about is what tests look at. Commits and waves
+take time, in which everything else goes on. Whatever works may die: before and after each call of the ledger and each
+message, in a commit, in a plan, in a run, and a whole execution of the workflow.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable
@@ -18,7 +21,7 @@ import pytest
 
 from lambdas.commit_table import handler as committer
 from lambdas.plan_refresh import handler as planner
-from sluice import pace
+from sluice import pace, pace_items
 from sluice.compiled import CompiledTransform
 from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, parse_type
 from sluice.ingestion import retry, sweep, wake
@@ -36,13 +39,27 @@ SETTINGS = Settings(
     ledger_table="ledger", commit_queue_url="commits", landing_dead_letters_url="a", commit_dead_letters_url="b",
     refresh_dead_letters_url="c", refresh_machine="machine", lake_bucket="lake",
 )  # fmt: skip
-#: Seconds that a message or event is on its way; that a wave of a refresh takes; that a message of a death is hidden.
-_WAY, _WAVE, _HIDDEN = 0.2, 2.0, 100.0
+#: Seconds that a message or event is on its way; that a received message is hidden; that SQS hides one at most.
+_WAY, _HIDDEN, _LONGEST_HIDDEN = 0.2, 100.0, 43_200
 _COLUMNS = (Column("id", parse_type("string")),)
 
 
 class Killed(BaseException):
     """The end of a function that nothing catches."""
+
+
+class Broken(BaseException):
+    """A law that is broken, which no function may catch."""
+
+
+class Skewed:
+    """A clock that goes before or after that of a shop."""
+
+    def __init__(self, shop: Shop, seconds: float) -> None:
+        self._shop, self._seconds = shop, seconds
+
+    def time(self) -> float:
+        return self._shop.now + self._seconds
 
 
 def project(latencies: dict[str, int], made_of: dict[str, tuple[str, ...]]) -> Project:
@@ -72,10 +89,16 @@ class Commit:
 
 @dataclass
 class Shop:
-    """The deployment; ``chance`` decides what dies where ``deaths`` is above 0."""
+    """The deployment; ``chance`` decides what dies where ``deaths`` is above 0.
+
+    A commit takes ``commit_seconds`` and a wave of a refresh ``wave_seconds``; runs of ``failing`` tables fail, and
+    those of tables in ``killed`` are killed so often.
+    """
 
     project: Project
     deaths: float = 0.0
+    commit_seconds: float = 0.0
+    wave_seconds: float = 2.0
     chance: random.Random = field(default_factory=lambda: random.Random(1))
     now: float = NOON
     staged: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -86,6 +109,9 @@ class Shop:
     most_pending: Counter[str] = field(default_factory=Counter)
     known: dict[str, float] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    killed: Counter[str] = field(default_factory=Counter)
+    hidden_for: list[int] = field(default_factory=list)
+    tried: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -97,6 +123,9 @@ class Shop:
         self._contents: dict[str, dict[str, int]] = {t.table: {} for t in self.project.transforms}
         self._made_from: dict[str, dict[str, str]] = {}
         self._running = self._asked_again = False
+        self._history: list[dict[str, Any]] = []
+        self._draining: set[str] = set()
+        self._number = 0
         self._dynamodb = SmallDynamoDb()
 
     # ---- what tests do
@@ -123,7 +152,7 @@ class Shop:
         if self._dies():
             return
         try:
-            wake.wake_committers(SETTINGS, [StagedUnit(dataset, f"{self.now}")], self.known)
+            wake.wake_committers(SETTINGS, self.project, [StagedUnit(dataset, f"{self.now}")], self.known)
         except Killed:
             self.known.clear()
 
@@ -135,6 +164,20 @@ class Shop:
     def version(self, table: str) -> int:
         """Return how often something was committed to a bronze table."""
         return len(self.commits[table.partition(".")[2]])
+
+    @staticmethod
+    def read(message: dict[str, Any]) -> dict[str, Any]:
+        """Return what a sent message says."""
+        said: dict[str, Any] = json.loads(message["MessageBody"])
+        return said
+
+    def lose(self, group: str) -> None:
+        """Lose the message that is being handled."""
+        self._groups[group][0]["received"] = 5
+
+    def abort(self) -> None:
+        """Abort the execution that works, as people can."""
+        self._end("ABORTED")
 
     # ---- what the functions call
 
@@ -158,12 +201,16 @@ class Shop:
         if self._dies():
             return  # it goes lost, as one that ended among the dead letters
         self._groups[group].append({"id": once, "body": body, "received": 0, "visible": self.now})
-        self.most_pending[group] = max(self.most_pending[group], len(self._groups[group]))
+        pending = len(self._groups[group]) - (group in self._in_flight)
+        self.most_pending[group] = max(self.most_pending[group], pending)
         self.at(self.now + _WAY, lambda: self._deliver(group))
 
     def change_message_visibility(self, *, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
         """Hide a message for so long."""
         self.calls["sqs.change_message_visibility"] += 1
+        if not 0 <= VisibilityTimeout <= _LONGEST_HIDDEN:
+            raise Broken("SQS refuses that")
+        self.hidden_for.append(VisibilityTimeout)
         self._hidden[ReceiptHandle] = self.now + VisibilityTimeout
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
@@ -175,12 +222,18 @@ class Shop:
         return {"FailedEntryCount": 0}
 
     def list_executions(self, **_: Any) -> dict[str, Any]:
-        """Return that none died."""
+        """Return the executions, newest first."""
         self.calls["states.list_executions"] += 1
-        return {"executions": [{"status": "RUNNING"}] if self._running else []}
+        return {"executions": [{"status": "RUNNING"}] * self._running + self._history[-20:][::-1]}
+
+    def describe_execution(self, *, executionArn: int) -> dict[str, Any]:  # noqa: N803
+        """Return an execution."""
+        self.calls["states.describe_execution"] += 1
+        return self._history[executionArn]
 
     def start_execution(self, **_: Any) -> None:
         """Start the workflow."""
+        self.calls["states.start_execution"] += 1
         self.at(self.now + _WAY, self._execute)
 
     def receive_message(self, **_: Any) -> dict[str, Any]:
@@ -203,11 +256,21 @@ class Shop:
     def drain(self, settings: Settings, dataset: str, call: Call) -> Drained:
         """Commit what is staged."""
         self.calls["s3.list_objects_v2"] += 1
+        if dataset in self._draining:
+            raise Broken("two committers at once")
+        self._draining.add(dataset)
+        try:
+            return self._drain(settings, dataset)
+        finally:
+            self._draining.discard(dataset)
+
+    def _drain(self, settings: Settings, dataset: str) -> Drained:
         if self._dies():
             raise Killed
         units = list(self.staged[dataset])
         if not units:
             return Drained((), {})
+        self._pass(self.commit_seconds / 2)
         before = {unit for commit in self.commits[dataset][-5:] for unit in commit.units}
         if new := [unit for unit in units if unit not in before]:
             self.commits[dataset].append(Commit(self.now, new))
@@ -218,6 +281,7 @@ class Shop:
         starting.refresh_changed(settings, self.project, changed)
         if self._dies():
             raise Killed
+        self._pass(self.commit_seconds / 2)
         self.staged[dataset] = self.staged[dataset][len(units) :]  # last, so that one that died says it again
         return Drained((), changed)
 
@@ -240,9 +304,7 @@ class Shop:
     def _sweep(self) -> None:
         self.calls["sweeps"] += 1
         before = self.calls.total()
-        one = sweep.Sweep(
-            SETTINGS, f"sweep {self.now}", frozenset(c.name for c in self.project.arriving), now=self.time
-        )
+        one = sweep.Sweep(SETTINGS, f"sweep {self.now}", {c.name: c for c in self.project.arriving}, now=self.time)
         try:
             one.run_minute(datetime.fromtimestamp(self.now, UTC).minute)
         except Killed:
@@ -263,49 +325,94 @@ class Shop:
             "attributes": {"ApproximateReceiveCount": str(message["received"])},
         }  # fmt: skip
         self.calls["committer"] += 1
+        self._in_flight.add(group)
+        again = self.now + _HIDDEN
         try:
             answer = committer.handler({"Records": [record]}, _Context())
         except Killed:
-            message["visible"] = self.now + _HIDDEN
+            message["visible"] = max(again, self.now)
         else:
             if not answer["batchItemFailures"]:
                 queue.popleft()
+                self._in_flight.discard(group)
                 return self._deliver(group)
-            message["visible"] = self._hidden.get(message["id"], self.now + _HIDDEN)
+            message["visible"] = max(self._hidden.pop(message["id"], again), self.now)
+        finally:
+            self._in_flight.discard(group)
         self.at(message["visible"], lambda: self._deliver(group))
         return None
+
+    def _pass(self, seconds: float) -> None:
+        """Let time pass within a call, in which everything else goes on."""
+        until = self.now + seconds
+        while seconds and self._agenda and self._agenda[0][0] <= until:
+            self.now, _, do = heapq.heappop(self._agenda)
+            do()
+        self.now = max(self.now, until)
 
     def _execute(self) -> None:
         self.executions.append(self.now)
         if self._running:
             self._asked_again = True
+            self._note("SUCCEEDED")
             return
-        self._running = True
-        self._go_on(self._workflow())
+        self._running, self._number = True, self._number + 1
+        self._go_on(self._workflow(), self._number)
 
-    def _go_on(self, steps: Generator[None]) -> None:
+    def _note(self, status: str, error: str = "") -> None:
+        stopped = datetime.fromtimestamp(self.now, UTC)
+        execution = {"status": status, "error": error, "stopDate": stopped, "executionArn": len(self._history)}
+        self._history.append(execution)
+
+    def _end(self, status: str, error: str = "") -> None:
+        """End the execution that works; that it was asked for another round is forgotten with it."""
+        self._running = self._asked_again = False
+        self._number += 1
+        self._note(status, error)
+
+    def _go_on(self, steps: Generator[float, None, str], number: int) -> None:
+        if number != self._number:
+            return  # that one has ended
+        if self._dies():
+            return self._end("TIMED_OUT")
         try:
-            next(steps)
-        except StopIteration:
-            self._running = False
+            seconds = next(steps)
+        except StopIteration as ended:
+            self._end("FAILED" if ended.value else "SUCCEEDED", ended.value)
         else:
-            self.at(self.now + _WAVE, lambda: self._go_on(steps))
+            self.at(self.now + seconds, lambda: self._go_on(steps, number))
+        return None
 
-    def _workflow(self) -> Generator[None]:
+    def _workflow(self) -> Generator[float, None, str]:
+        """Go through the workflow, for so many seconds at each step; return the error in which it ends."""
+        errors: list[str] = []
         while True:
             event: dict[str, Any] = {"failed": [], "pinned": {}, "results": [], "began": 0}
             while True:
-                planned = self.plan(event)
+                planned = None
+                for _ in range(3):
+                    try:
+                        planned = self.plan(event)
+                        break
+                    except Killed:
+                        yield 1.0
+                if planned is None:
+                    return "RefreshDied"
                 event |= {name: planned[name] for name in ("failed", "pinned", "began")}
                 if not planned["ready"]:
                     break
-                yield
+                yield self.wave_seconds
                 event["results"] = [self._make(each["table"], planned["pinned"]) for each in planned["ready"]]
+                errors += [result["error"] for result in event["results"] if "error" in result]
             if not self._asked_again:
-                return
+                return "" if not errors else "RefreshDied" if planner.DIED.intersection(errors) else "RefreshFailed"
             self._asked_again = False
 
     def _make(self, table: str, pinned: dict[str, str]) -> dict[str, Any]:
+        self.tried[table].append(self.now)
+        if self.killed[table] or self._dies():
+            self.killed[table] -= bool(self.killed[table])
+            return {"table": table, "error": "Lambda.Unknown"}
         if table in self.failing:
             return {"table": table, "error": "broken"}
         inputs = self.project.transform(table).inputs.values()
@@ -318,6 +425,15 @@ class Shop:
         self._made_from[table] = {name: pinned.get(name, str(len(self.runs[name]))) for name in inputs}
         self.runs[table].append((self.now, content))
         return {"table": table}
+
+    def survive(self, call: Callable[[], Any]) -> Any:
+        """Make a call, unless its caller dies before or after it."""
+        if self._dies():
+            raise Killed
+        answer = call()
+        if self._dies():
+            raise Killed
+        return answer
 
     def _dies(self) -> bool:
         return bool(self.deaths) and self.chance.random() < self.deaths
@@ -332,6 +448,7 @@ class _Counting:
     def __getattr__(self, name: str) -> Any:
         if name not in ("exceptions", "get_paginator"):
             self._shop.calls[f"dynamodb.{name}"] += 1
+            return lambda **given: self._shop.survive(lambda: getattr(self._dynamodb, name)(**given))
         elif name == "get_paginator":
             self._shop.calls["dynamodb.query"] += 1
         return getattr(self._dynamodb, name)
@@ -348,7 +465,7 @@ class _Context:
 
 def install(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the functions run in ``shop``."""
-    for module in (wake, pace, starting, retry, sweep):
+    for module in (wake, pace, pace_items, starting, retry, sweep):
         monkeypatch.setattr(module, "client", shop.client)
     for module in (wake, starting, committer, planner):
         monkeypatch.setattr(module, "time", shop)

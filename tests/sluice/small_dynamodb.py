@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,7 +30,8 @@ class SmallDynamoDb:
         names, values = given.get("ExpressionAttributeNames", {}), given.get("ExpressionAttributeValues", {})
         item = self.items.get(given["Key"]["entry"]["S"], {})
         condition = given.get("ConditionExpression", "")
-        if condition and not any(_holds(part, item, values) for part in condition.split(" OR ")):
+        alternatives = [part.split(" AND ") for part in condition.split(" OR ")] if condition else [[]]
+        if not any(all(_holds(each, item, values) for each in every) for every in alternatives):
             found = {"Item": dict(item)} if item else {}
             raise ConditionalCheckFailedException({"Error": {}, **found}, "UpdateItem")  # type: ignore[typeddict-item]
         changed = dict(item or given["Key"])
@@ -37,14 +39,21 @@ class SmallDynamoDb:
         assert clauses
         for each in _parts(clauses[1]):
             name, _, value = each.partition(" = ")
-            if other := re.fullmatch(r"if_not_exists\((\w+), (:\w+)\)", value):
+            if other := re.fullmatch(r"if_not_exists\((\w+), (:\w+)\)(?: \+ (:\w+))?", value):
                 changed[name] = item.get(other[1], values[other[2]])
+                if other[3]:
+                    changed[name] = {"N": str(Decimal(changed[name]["N"]) + Decimal(values[other[3]]["N"]))}
             else:
                 changed[names.get(name, name)] = values[value]
         for each in _parts(clauses[2]):
-            changed.pop(each, None)
+            changed.pop(names.get(each, each), None)
         self.items[given["Key"]["entry"]["S"]] = changed
-        return {"Attributes": dict(changed)}
+        told = item if given["ReturnValues"] == "ALL_OLD" else changed
+        return {"Attributes": dict(told)} if told else {}
+
+    def delete_item(self, *, Key: dict[str, Any], **_: Any) -> None:  # noqa: N803
+        """Delete an item."""
+        self.items.pop(Key["entry"]["S"], None)
 
     def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
         """Return an item."""
@@ -57,7 +66,7 @@ class SmallDynamoDb:
 
     def paginate(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
         """Yield all items, as a query by the prefix of all of them does."""
-        assert ExpressionAttributeValues == {":partition": {"S": "refresh"}, ":pace": {"S": "pace#"}}
+        assert ExpressionAttributeValues == {":partition": {"S": ".pace"}}
         yield {"Items": [dict(self.items[name]) for name in sorted(self.items)]}
 
 
@@ -69,9 +78,11 @@ def _parts(clause: str | None) -> list[str]:
 def _holds(condition: str, item: Item, values: Mapping[str, dict[str, str]]) -> bool:
     if missing := re.fullmatch(r"attribute_not_exists\((\w+)\)", condition):
         return missing[1] not in item
-    compared = re.fullmatch(r"(\w+) (<=|>) (:\w+)", condition)
+    if contained := re.fullmatch(r"contains\((\w+), (:\w+)\)", condition):
+        return contained[1] in item and values[contained[2]]["S"] in item[contained[1]]["S"]
+    compared = re.fullmatch(r"(\w+) (<=|<|>) (:\w+)", condition)
     assert compared, condition
     if compared[1] not in item:
         return False
     mine, other = float(item[compared[1]]["N"]), float(values[compared[3]]["N"])
-    return mine <= other if compared[2] == "<=" else mine > other
+    return {"<=": mine <= other, "<": mine < other, ">": mine > other}[compared[2]]

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from sluice import pace, storage
-from sluice.pace import Pace, TooEarly, Waiting
+from sluice import pace, pace_items, storage
+from sluice.pace import Pace, Taken
+from sluice.pace_items import Waiting
 from sluice.project import Project
 from sluice.refresh.windows import latencies
 from tests.laws import cases
@@ -52,7 +53,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(
-        ["claim", "withdraw", "begin", "end", "space", "refresh", "due", "consider", "forward"]
+        ["claim", "withdraw", "begin", "force", "end", "fail", "forget", "refresh", "due", "consider", "die", "forward"]
     ),
               st.sampled_from("ab"), st.integers(0, 20)),
     max_size=30,
@@ -70,7 +71,8 @@ def test_the_simulated_ledger_answers_as_dynamodb_does(
         storage.client.cache_clear()
         made_ledger("ledger")
         for dynamodb in (storage.client("dynamodb"), SmallDynamoDb()):
-            monkeypatch.setattr(pace, "client", lambda _, found=dynamodb: found)
+            for module in (pace, pace_items):
+                monkeypatch.setattr(module, "client", lambda _, found=dynamodb: found)
             told.append([_take(Pace("ledger"), *step) for step in steps])
         storage.client.cache_clear()
     assert told[0] == told[1]
@@ -78,29 +80,34 @@ def test_the_simulated_ledger_answers_as_dynamodb_does(
 
 def _take(kept: Pace, step: str, dataset: str, number: int) -> object:
     moment = NOON + number / 3
-    try:
-        match step:
-            case "claim":
-                return kept.claim_commit(dataset, moment)
-            case "withdraw":
-                kept.withdraw_refresh(moment)
-                return kept.withdraw_commit(Waiting(dataset, asked=moment)), kept.read_waiting()
-            case "begin":
-                return kept.begin_commit(dataset, moment)
-            case "end":
-                return kept.end_commit(dataset, moment, moment + 3 if number % 2 else None), kept.read_waiting()
-            case "space":
-                return kept.space_commits(dataset, moment), kept.read_waiting()
-            case "refresh":
-                return kept.claim_refresh(moment, NOON), kept.refreshes()
-            case "due":
-                return (kept.begin_refresh(moment) if number % 2 else kept.end_refresh()), kept.refreshes()
-            case "consider":
-                return kept.consider({f"gold.{dataset}": "x", "gold.c": f"{number}"}, moment), kept.refreshes()
-            case _:
-                return kept.bring_forward(["", f"gold.{dataset}"][: number % 3], moment), kept.refreshes()
-    except TooEarly as early:
-        return round(early.seconds, 6)
+    taken = Taken(dataset, moment, before=moment - 7 if number % 2 else None)
+    match step:
+        case "claim":
+            return kept.claim_commit(dataset, number / 7, moment)
+        case "withdraw":
+            kept.withdraw_refresh(moment)
+            return kept.withdraw_commit(Waiting(dataset, asked=moment)), kept.read_waiting()
+        case "begin" | "force":
+            return kept.begin_commit(
+                dataset, moment + 50 * (number % 3), [f"m{number % 4}", "m9"][: number % 3], forced=step == "force"
+            )
+        case "end":
+            return kept.end_commit(taken, changed=number % 3 == 0), kept.read_waiting()
+        case "fail":
+            return kept.fail_commit(taken, moment), kept.read_waiting()
+        case "forget":
+            return kept.forget(dataset), kept.read_waiting()
+        case "refresh":
+            return kept.claim_refresh(moment, NOON + 40 * (number % 3)), kept.refreshes()
+        case "due":
+            return (kept.begin_refresh(moment) if number % 2 else kept.end_refresh()), kept.refreshes()
+        case "consider":
+            gone = ["gold.a"] if number % 2 else []
+            return kept.consider({f"gold.{dataset}": "x", "gold.c": f"{number}"}, moment, gone), kept.refreshes()
+        case "die":
+            return kept.note_deaths({f"gold.{dataset}": moment}, {"gold.c": number}), kept.refreshes()
+        case _:
+            return kept.bring_forward(["", f"gold.{dataset}"][: number % 3], moment), kept.refreshes()
 
 
 def waits(shop: Shop, dataset: str) -> list[float]:
@@ -113,12 +120,12 @@ LAW = settings(
 )  # fmt: skip
 
 
-@given(ARRIVALS, st.booleans())
+@given(ARRIVALS, st.booleans(), st.sampled_from([0.0, 0.4, 1.5, 3.0, 8.0]))
 @LAW
 def test_whatever_arrives_is_committed_within_its_latency_once_a_latency_and_the_first_at_once(
-    opened: Open, arrivals: list[tuple[str, float]], warm: bool
+    opened: Open, arrivals: list[tuple[str, float]], warm: bool, takes: float
 ) -> None:
-    shop = opened()
+    shop, slack = opened(commit_seconds=takes), SLACK + takes
     for dataset, after in arrivals:
         shop.at(NOON + after, lambda dataset=dataset: shop.arrive(dataset))
         if not warm:  # by a function that does not know what waits
@@ -127,11 +134,13 @@ def test_whatever_arrives_is_committed_within_its_latency_once_a_latency_and_the
     for dataset, latency in (("a", 60), ("b", 10)):
         commits = [commit.at for commit in shop.commits[dataset]]
         assert sum(len(commit.units) for commit in shop.commits[dataset]) == sum(d == dataset for d, _ in arrivals)
-        assert max(waits(shop, dataset), default=0) <= latency + SLACK
-        assert all(later - earlier >= latency for earlier, later in itertools.pairwise(commits))
+        assert max(waits(shop, dataset), default=0) <= latency + slack
+        # They are taken a latency apart; a call that waits for another one's time ends a little later.
+        assert all(later - earlier >= latency - takes for earlier, later in itertools.pairwise(commits))
+        assert not commits or len(commits) <= (commits[-1] - commits[0] + takes) // latency + 1
         for before, commit in zip([-math.inf, *commits], shop.commits[dataset], strict=False):
-            if commit.units[0] - before > latency + SLACK:
-                assert commit.at - commit.units[0] <= SLACK  # nothing was committed for a latency
+            if commit.units[0] - before > latency + slack:
+                assert commit.at - commit.units[0] <= slack  # nothing was committed for a latency
         assert shop.most_pending[dataset] <= 1
     # None that nobody needs: a message is looked at once, and once more when it was early.
     assert shop.calls["committer"] <= 2 * sum(map(len, shop.commits.values())) + 2 * len(shop.executions) + 4
@@ -140,8 +149,8 @@ def test_whatever_arrives_is_committed_within_its_latency_once_a_latency_and_the
 @given(st.integers(0, 10**6), st.sampled_from([0.05, 0.2, 0.4]))
 @LAW
 def test_nothing_is_lost_whatever_dies(opened: Open, seed: int, deaths: float) -> None:
-    shop = opened(deaths=deaths, chance=random.Random(seed))
     chance = random.Random(seed)
+    shop = opened(deaths=deaths, chance=random.Random(seed), commit_seconds=chance.choice([0.0, 3.0]))
     for _ in range(25):
         dataset, after = chance.choice("ab"), chance.uniform(0, 400)
         shop.at(NOON + after, lambda dataset=dataset: shop.arrive(dataset))
@@ -150,7 +159,7 @@ def test_nothing_is_lost_whatever_dies(opened: Open, seed: int, deaths: float) -
     shop.run(NOON + 500 + 20 * 60)
     assert not any(shop.staged.values())
     commits, refreshes = Pace("ledger").read_waiting()
-    assert all(each.due is None and each.taken is None for each in commits)
+    assert all((each.due, each.taken, each.failed) == (None, None, None) for each in commits)
     shop.run(NOON + 3 * 3600)
     for table in ("silver.a", "gold.slow", "gold.quick", "gold.b"):
         content = shop.runs[table][-1][1] if shop.runs[table] else {}

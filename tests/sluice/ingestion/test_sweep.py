@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -18,13 +19,14 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from sluice import pace
+from sluice import pace, pace_items
 from sluice.errors import DeliveryError, SluiceError
 from sluice.ingestion import failed_batches, sweep, wake
 from sluice.ingestion.dead_letters import event_for, read_letter
 from sluice.ingestion.landing import Notice
 from sluice.ingestion.retry import doubled
 from sluice.settings import Settings
+from tests.sluice.ingestion.test_stream import CLICKS
 from tests.sluice.small_dynamodb import SmallDynamoDb
 
 NOW = 1_800_000_000.0
@@ -37,7 +39,7 @@ SETTINGS = Settings(
     ingest_alone_function="alone",
     refresh_machine="machine",
 )
-DATASETS = frozenset({"orders", "clicks"})
+DATASETS = {name: msgspec.structs.replace(CLICKS, name=name) for name in ("orders", "clicks")}
 NOTICE = Notice("landing", "orders/a b+ü.csv", "v1", 10)
 S3_EVENT = json.dumps(
     {"detail": {"bucket": {"name": "landing"}, "object": {"key": NOTICE.key, "size": 10, "version-id": "v1"}}}
@@ -157,7 +159,7 @@ class Cloud:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     found = Cloud()
-    for module in (sweep, failed_batches, wake, pace):
+    for module in (sweep, failed_batches, wake, pace, pace_items):
         monkeypatch.setattr(module, "client", found.client)
     return found
 

@@ -19,6 +19,7 @@ from sluice.ingestion.landing import Notice
 from sluice.ingestion.sweep import Sweep
 from sluice.ledger import Delivery, Ledger
 from sluice.settings import Settings
+from tests.sluice.ingestion.test_stream import CLICKS
 from tests.sluice.test_ledger import made_ledger
 
 pytestmark = pytest.mark.slow
@@ -58,7 +59,7 @@ def sent(settings: Settings) -> list[Notice]:
 
 def swept(settings: Settings, *, later: float = LATER, **more: Any) -> dict[str, int]:
     now = time.time() + later
-    sweep = Sweep(settings, "hour", frozenset({"orders", "order"}), now=lambda: now, **more)
+    sweep = Sweep(settings, "hour", {"orders": CLICKS, "order": CLICKS}, now=lambda: now, **more)
     return sweep.take_up_unnoticed()
 
 
