@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sluice.pace_items import LATE, PARTITION, REFRESH, Entries, Refreshes, Waiting, to_refreshes, to_waiting
+from sluice.pace_items import CLOCKS, LATE, PARTITION, REFRESH, Entries, Refreshes, Waiting, to_refreshes, to_waiting
 from sluice.storage import client
 
+T = TypeVar("T")
 _COMMIT = "commit#"
 #: Seconds after which a call that took a commit is over: it may run for 90, and clocks differ by some.
 _OVER = 95.0
-#: Seconds by which clocks differ at most.
-_CLOCKS = 5.0
 #: Tables in one call: an expression has 4 KB at most, an update 300 operators.
 _AT_ONCE = 60
 
@@ -49,7 +49,7 @@ class Pace(Entries):
         item, first = self.update(
             _COMMIT + dataset,
             "SET due = if_not_exists(committed, :zero) + :latency, asked = :now",
-            {":now": now, ":zero": 0.0, ":latency": latency, ":most": now + latency + _CLOCKS, ":late": now - LATE},
+            {":now": now, ":zero": 0.0, ":latency": latency, ":most": now + latency + CLOCKS, ":late": now - LATE},
             condition="attribute_not_exists(due) OR due > :most OR due < :late AND asked < :late",
         )
         return to_waiting(item), first
@@ -127,49 +127,48 @@ class Pace(Entries):
         item, _ = self.update(REFRESH, "SET taken = if_not_exists(taken, :now) REMOVE due, asked", {":now": now})
         return to_refreshes(item)
 
-    def end_refresh(self) -> None:
-        """Say that a round of the refresh is over."""
-        self.update(REFRESH, "REMOVE taken", {})
+    def end_refresh(self, began: float) -> None:
+        """Say that the round of the refresh that began then is over."""
+        self.update(REFRESH, "REMOVE taken", {":began": began}, condition="taken <= :began")
 
-    def consider(self, saw: Mapping[str, str], began: float, gone: Collection[str] = ()) -> None:
-        """Say which tables have their turn in the round that began then, with digests of what they are made from.
+    def consider(self, saw: Mapping[str, str], began: float) -> None:
+        """Say which tables have their turn in the round that began then, with digests of what they are made from."""
+        marks = [(Refreshes.CONSIDERED + table, began) for table in saw]
+        self._note([*marks, *((Refreshes.SAW + table, digest) for table, digest in saw.items())])
 
-        Whatever was brought forward before that has been heeded then. What is known of tables that are ``gone`` goes.
+    def heed(self, refreshes: Refreshes, began: float, gone: Collection[str]) -> None:
+        """Say that the round that began then has chosen its tables, heeding the requests that ``refreshes`` had.
+
+        It comes after these are considered, so that those of a call that was killed between count as tables of a round
+        that did not end. What is known of tables that are ``gone`` goes.
         """
-        names = list(saw)
-        for start in range(0, len(names), _AT_ONCE):
-            self._consider({name: saw[name] for name in names[start : start + _AT_ONCE]}, began)
         keys = [key for table in gone for key in Refreshes.keys_of(table)][:_AT_ONCE]
         named = {f"#g{n}": key for n, key in enumerate(keys)}
         removes = f" REMOVE {', '.join(named)}" if named else ""
-        # Last, so that the tables of a call that was killed before count as those of a round that did not end.
-        self.update(REFRESH, f"SET taken = :began, heeded = :began{removes}", {":began": began}, names=named)
+        values = {":began": began, ":heeded": refreshes.requests}
+        self.update(REFRESH, f"SET taken = :began, heeded = :heeded{removes}", values, names=named)
 
-    def _consider(self, saw: Mapping[str, str], began: float) -> None:
-        sets: list[str] = []
-        named: dict[str, str] = {}
-        marks: dict[str, float | str] = {":began": began}
-        for n, (name, digest) in enumerate(saw.items()):
-            sets.append(f"#c{n} = :began, #s{n} = :s{n}")
-            named |= {f"#c{n}": Refreshes.CONSIDERED + name, f"#s{n}": Refreshes.SAW + name}
-            marks[f":s{n}"] = digest
-        self.update(REFRESH, f"SET {', '.join(sets)}", marks, names=named)
+    def _note(self, given: Sequence[tuple[str, float | str]]) -> None:
+        for some in _parts(given):
+            named = {f"#n{n}": key for n, (key, _) in enumerate(some)}
+            values = {f":n{n}": value for n, (_, value) in enumerate(some)}
+            sets = ", ".join(f"#n{n} = :n{n}" for n in range(len(some)))
+            self.update(REFRESH, f"SET {sets}", values, names=named)
 
     def note_deaths(self, again: Mapping[str, float], deaths: Mapping[str, int]) -> Refreshes:
         """Note when tables come again whose runs, or those of what they need, were killed, and how often runs were."""
-        given = {Refreshes.AGAIN + table: moment for table, moment in again.items()}
-        given |= {Refreshes.DEATHS + table: float(number) for table, number in deaths.items()}
-        named = {f"#n{n}": key for n, key in enumerate(given)}
-        values = {f":n{n}": value for n, value in enumerate(given.values())}
-        sets = ", ".join(f"#n{n} = :n{n}" for n in range(len(given)))
-        item, _ = self.update(REFRESH, f"SET {sets}", values, names=named)
-        return to_refreshes(item)
+        told = [(Refreshes.DEATHS + table, float(number)) for table, number in deaths.items()]
+        self._note([*told, *((Refreshes.AGAIN + table, moment) for table, moment in again.items())])
+        return self.refreshes()
 
     def bring_forward(self, tables: Collection[str], now: float) -> None:
         """Let the next round refresh ``tables`` whatever their latency; ``""`` stands for all of them."""
-        named = {f"#f{n}": Refreshes.FORWARD + table for n, table in enumerate(tables)}
-        sets = "".join(f", {name} = :now" for name in named)
-        self.update(REFRESH, f"SET attention = :now{sets}", {":now": now}, names=named)
+        for some in _parts([*tables]) or [()]:
+            named = {f"#f{n}": Refreshes.FORWARD + table for n, table in enumerate(some)}
+            # Numbers, not times, since clocks differ: a round heeds those that it has read.
+            sets = "".join(f", {name} = if_not_exists(requests, :none) + :one" for name in ("requests", *named))
+            values = {":now": now, ":none": 0.0, ":one": 1.0}
+            self.update(REFRESH, f"SET attention = :now{sets}", values, names=named)
 
     def refreshes(self) -> Refreshes:
         """Return what is due of the refresh, and each table's last round."""
@@ -182,6 +181,11 @@ class Pace(Entries):
         items = self.query()
         refresh = next((item for item in items if item["entry"]["S"] == REFRESH), {})
         return [to_waiting(item) for item in items if item["entry"]["S"] != REFRESH], to_refreshes(refresh)
+
+
+def _parts(things: Sequence[T]) -> list[Sequence[T]]:
+    """Return ``things`` in parts for one call each."""
+    return [things[start : start + _AT_ONCE] for start in range(0, len(things), _AT_ONCE)]
 
 
 def _taken(dataset: str, now: float, old: Waiting) -> Taken:

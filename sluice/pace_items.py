@@ -15,6 +15,8 @@ PARTITION: Final = ".pace"
 REFRESH: Final = "refresh"
 #: Seconds: what is due later than that gets its message from a sweep, which comes once a minute.
 HORIZON: Final = 120.0
+#: Seconds by which the clocks of two functions differ at most.
+CLOCKS: Final = 1.0
 #: Seconds after which what was due is late.
 LATE: Final = 60.0
 #: Seconds after which the call that took a dataset's commit is dead, and its message did not come again either.
@@ -69,9 +71,10 @@ class Refreshes(Waiting):
     """The same of the refresh, with each derived table's last round.
 
     ``considered`` is when the last round began in which the table had its turn, ``saw`` a digest of what the table
-    was to be made from then. ``forward`` is when somebody asked for a refresh now, by table; of all under ``""``; what
-    was asked for before ``heeded`` has been done. ``again`` is when a table comes again whose run was killed, and
-    ``deaths`` how often that happened in a row. ``attention`` is when somebody last waited for work to end.
+    was to be made from then. ``forward`` is the number of the last request to refresh it now, by table; of all under
+    ``""``. Of the ``requests`` so far those up to ``heeded`` have been done. ``again`` is when a table comes again whose
+    run was killed, and ``deaths`` how often that happened in a row. ``attention`` is when somebody last waited for work
+    to end.
     """
 
     CONSIDERED: ClassVar = "considered#"
@@ -85,12 +88,18 @@ class Refreshes(Waiting):
     forward: Mapping[str, float] = field(default_factory=dict)
     again: Mapping[str, float] = field(default_factory=dict)
     deaths: Mapping[str, float] = field(default_factory=dict)
+    requests: float = 0.0
     heeded: float = 0.0
     attention: float = 0.0
 
     def late(self, now: float) -> bool:
         """Return whether what was due did not begin; a round that is under way is followed by it."""
         return self.taken is None and super().late(now)
+
+    def to_send(self, now: float) -> bool:
+        """Return whether what is due soon has no message yet, or lost it; a round under way was asked for another."""
+        asked = self.taken is not None and super().late(now)
+        return super().to_send(now) and not asked
 
     def stopped(self, now: float) -> bool:
         """Return whether a round should have begun, or may have died."""
@@ -192,6 +201,7 @@ def to_refreshes(item: Item) -> Refreshes:
         forward=numbers(Refreshes.FORWARD),
         again=numbers(Refreshes.AGAIN),
         deaths=numbers(Refreshes.DEATHS),
+        requests=_number(item, "requests") or 0.0,
         heeded=_number(item, "heeded") or 0.0,
         attention=_number(item, "attention") or 0.0,
     )

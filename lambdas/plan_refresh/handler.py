@@ -77,30 +77,35 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         tables = msgspec.to_builtins(standings(project, load, backfills, pauses, turns))
         return {"tables": tables, "freshness_seconds": promised}
     first = not (began := float(event.get("began") or 0.0))
-    refreshes = (
-        pace.begin_refresh(began := now) if first else _note_deaths(pace, project, event.get("results", []), now)
-    )
-    turns = Turns(project, refreshes, now, "first" if first else "later")
+    if first:
+        refreshes = pace.begin_refresh(began := now)
+        turns = Turns(project, refreshes, now, "first", refreshes.taken)
+    else:
+        refreshes = _note_deaths(pace, project, event.get("results", []), now)
+        turns = Turns(project, refreshes, now, "later", began)
     plan = plan_refresh(
         project, load, pinned=event.get("pinned"), failed=failed, memory=memory, backfills=backfills, pauses=pauses,
         turns=turns,
     )  # fmt: skip
+    pace.consider(plan.saw, began)
     if first:
-        chosen = {*(choice.table for choice in plan.ready), *plan.waiting, *plan.paused}
         gone = refreshes.tables - {transform.table for transform in project.transforms}
-        pace.consider({table: turns.digest(table, plan.pinned) for table in sorted(chosen)}, began, sorted(gone))
+        pace.heed(refreshes, began, sorted(gone))
     if not plan.ready:
-        pace.end_refresh()
-        if plan.due is not None:
-            ask_refresh(settings, plan.due, now)
-    return {**msgspec.to_builtins(plan), "began": began}
+        pace.end_refresh(began)
+    # The first plan does it too, since the round may be aborted: that is no affair of tables that are not in it.
+    if plan.due is not None and (first or not plan.ready):
+        ask_refresh(settings, plan.due, now)
+    return {**msgspec.to_builtins(msgspec.structs.replace(plan, saw={})), "began": began}
 
 
 def _note_deaths(pace: Pace, project: Project, results: list[dict[str, Any]], now: float) -> Refreshes:
     """Have the tables come again whose runs were killed in the last wave, and those that wait for them; return all."""
     refreshes = pace.refreshes()
     ended = {result["table"]: result.get("error") for result in results}
-    deaths = {table: int(refreshes.deaths.get(table, 0)) + 1 for table, error in ended.items() if error in DIED}
+    # One that comes again later was counted by a call of this plan that was killed then.
+    killed = (table for table, error in ended.items() if error in DIED and refreshes.again.get(table, 0.0) <= now)
+    deaths = {table: int(refreshes.deaths.get(table, 0)) + 1 for table in killed}
     again: dict[str, float] = {}
     for table, number in deaths.items():
         for each in {table, *made_of(project, {table})}:
@@ -115,7 +120,8 @@ def _forward(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
 
     ``datasets`` and ``tables`` are lists of names, or ``"*"`` for all; with ``followers`` also what is made of the
     tables, with ``through`` what is made of the datasets, once they are committed. With ``start`` the refresh starts.
-    Return the datasets that had something waiting.
+    A dataset that is not declared is refused where somebody has ``named`` it, and else left out, since files lie in all
+    kinds of folders. Return the datasets that had something waiting.
     """
     settings, wanted = settings_from_environment(), event["forward"]
     pace, project = Pace(ledger.table), deployed_project()
@@ -124,7 +130,7 @@ def _forward(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     try:
         for table in tables if tables != "*" else ():
             transform_of(project, table, safe="nothing was changed.")
-        for dataset in datasets if datasets != "*" else ():
+        for dataset in datasets if wanted.get("named") else ():
             if dataset not in declared:
                 raise WrongArgument(
                     f"bronze.{dataset} is no dataset that arrives.",
@@ -145,7 +151,9 @@ def _forward(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     waiting = [
         each.dataset
         for each in (pace.read_waiting()[0] if datasets else ())
-        if each.dataset in (declared if datasets == "*" else datasets) and _waits(each, now, through=through)
+        if each.dataset in declared
+        and (datasets == "*" or each.dataset in datasets)
+        and _waits(each, now, through=through)
     ]
     for dataset in waiting:
         wake(settings, dataset, f"forward {uuid.uuid4()}", through=through)

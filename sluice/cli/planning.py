@@ -132,17 +132,19 @@ def bring_forward(
     start: bool = False,
     followers: bool = False,
     through: bool = False,
+    named: bool = False,
 ) -> list[str]:
     """Have datasets committed now, and tables refreshed by the next refresh, whatever their latency; ``"*"`` is all.
 
     With ``start`` that refresh starts, with ``followers`` it refreshes what is made of the tables, too. With
-    ``through`` what is made of the datasets is refreshed when they are committed. Return the datasets that had
-    something waiting.
+    ``through`` what is made of the datasets is refreshed when they are committed. Datasets that are not declared are
+    left out; those that somebody has ``named`` are refused. Return the datasets that had something waiting.
     """
     wanted = (
         {"tables": tables or [], "datasets": datasets or [], "start": start}
         | ({"followers": True} if followers else {})
         | ({"through": True} if through else {})
+        | ({"named": True} if named else {})
     )
     answer = ask_planner(deployment, {"forward": wanted})
     if "refused" in answer:

@@ -298,7 +298,7 @@ class Sweep:
         if ended and ended[0]["status"] == "ABORTED" and refreshes.taken is not None and refreshes.stopped(self.now()):
             pace, began = Pace(self.settings.ledger_table), refreshes.taken
             pace.bring_forward([t for t, at in refreshes.considered.items() if at >= began], self.now())
-            pace.end_refresh()
+            pace.end_refresh(began)
 
     def start_lost_refresh(self) -> None:
         """Start the refresh that events asked for which EventBridge could not deliver; one covers all of them."""

@@ -16,15 +16,13 @@ from typing import Any
 from sluice.contracts import LandingContract
 from sluice.ingestion.stage import StagedUnit
 from sluice.pace import Pace
-from sluice.pace_items import HORIZON, Waiting
+from sluice.pace_items import CLOCKS, HORIZON, Waiting
 from sluice.project import Project
 from sluice.settings import Settings
 from sluice.storage import client
 
 #: Until when a commit is known to be due, by dataset: what is staged before that asks nobody.
 Known = MutableMapping[str, float]
-#: Seconds by which the clocks of two functions differ at most.
-_CLOCKS = 1.0
 
 
 def wake_committers(
@@ -40,7 +38,7 @@ def wake_committers(
 def ask_commit(settings: Settings, contract: LandingContract, known: Known | None = None) -> bool:
     """Have a dataset committed within its latency; return False when that was asked for already."""
     now, pace, dataset = time.time(), Pace(settings.ledger_table), contract.name
-    if known is not None and known.get(dataset, 0.0) - _CLOCKS > now:
+    if known is not None and known.get(dataset, 0.0) - CLOCKS > now:
         return False
     waiting, first = pace.claim_commit(dataset, contract.latency_seconds, now)
     assert waiting.due is not None

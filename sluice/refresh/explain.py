@@ -44,7 +44,7 @@ class Standing(msgspec.Struct, frozen=True):
     not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
     a row, so no refresh is due. ``held`` says by which rollback or pause the table is held as it is; it is empty
     when it is not. ``inputs`` are the other tables that it is made from, by name. ``due`` is when its latency lets it
-    be refreshed (None: it is not behind, or nothing changed since the refresh in which it failed).
+    be refreshed (None: it is not behind, or nothing changed since the refresh in which it failed, or waited for one that did).
     """
 
     table: str
@@ -89,7 +89,7 @@ def standings(
 
 def _due(state: State, name: str, turns: Turns | None) -> float | None:
     """Return when a table that is behind has its turn, None when it is not, or nothing changed since its last turn."""
-    if turns is None or name not in state.behind or not turns.changed(name, state.sources):
+    if turns is None or name not in state.behind or not turns.changed(name, state.current):
         return None
     return max(turns.now, turns.opens(name))
 

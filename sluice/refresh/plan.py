@@ -35,7 +35,8 @@ class RefreshPlan(msgspec.Struct, frozen=True):
 
     ``pinned`` are the bronze snapshots that all runs of this round read, by table. The tables in ``later`` are behind,
     and their turn has not come: ``due`` is when that of the first of them comes, or of one whose run was killed; None
-    without one. Those in ``paused`` are not run, whether or not they are behind.
+    without one. ``saw`` has the digests of what those are made of that have their turn in this plan: the tables that
+    run or wait, and those that are not behind though something changed, since what they need is held as it is.
     """
 
     ready: tuple[Choice, ...]
@@ -44,7 +45,7 @@ class RefreshPlan(msgspec.Struct, frozen=True):
     pinned: dict[str, str]
     later: tuple[str, ...] = ()
     due: float | None = None
-    paused: tuple[str, ...] = ()
+    saw: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -125,15 +126,19 @@ def plan_refresh(
     first = sorted(ready)[:_MOST_AT_ONCE]
     waiting = behind - set(first) - set(failed)
     later = state.behind - behind - set(failed)
-    return RefreshPlan(
+    plan = RefreshPlan(
         ready=tuple(choose(state, name, memory or Memory()) for name in first),
         waiting=tuple(sorted(waiting)),
         failed=tuple(sorted(failed)),
         pinned=state.sources,
         later=tuple(sorted(later)),
-        due=None if turns is None else turns.next(later | set(filter(turns.died, state.behind)), state.sources),
-        paused=tuple(sorted(name for name, hold in state.held.items() if isinstance(hold, Pause))),
     )
+    if turns is None:
+        return plan
+    # Those that died in this round come again; in a first plan they have just had their turn.
+    died = set(filter(turns.died, state.behind)) if turns.plan != "first" else set()
+    due = turns.next(later | died, state.current)
+    return msgspec.structs.replace(plan, due=due, saw=turns.seen({*first, *waiting}, state.current))
 
 
 def choose(state: State, table: str, memory: Memory) -> Choice:

@@ -23,13 +23,15 @@ class Turns:
     """The latencies of a project's derived tables, and which tables had their turn, read at one moment, ``now``.
 
     ``plan`` says for which plan of a round: in the ``first`` the tables have their turn whose latency allows it, and
-    those of a round before it that did not end; in a ``later`` one the tables that the first has chosen.
+    those of a round before it that did not end; in a ``later`` one the tables that the first has chosen. ``since`` is
+    when that round began.
     """
 
     project: Project
     refreshes: Refreshes
     now: float
     plan: Literal["", "first", "later"] = ""
+    since: float | None = None
     latencies: Mapping[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class Turns:
         """Return when the table may have its next turn, in seconds since the epoch; 0 if somebody asked for it now."""
         before = self.refreshes.considered.get(table)
         forward = max(self.refreshes.forward.get(each, 0.0) for each in ("", table))
-        if before is None or forward > max(before, self.refreshes.heeded):
+        if before is None or forward > self.refreshes.heeded:
             return 0.0
         latency = self.latencies[table]
         window = (math.floor(before / latency) + 1) * latency
@@ -50,8 +52,7 @@ class Turns:
         return self.refreshes.again.get(table, 0.0) > self.refreshes.considered.get(table, 0.0)
 
     def _has_turn(self, table: str) -> bool:
-        taken = self.refreshes.taken
-        if self.plan and taken is not None and self.refreshes.considered.get(table, 0.0) >= taken:
+        if self.since is not None and self.refreshes.considered.get(table, 0.0) >= self.since:
             return True
         return self.plan != "later" and self.opens(table) <= self.now
 
@@ -63,9 +64,20 @@ class Turns:
         turn = {table for table in behind if table in requested or self._has_turn(table)}
         return self._with_needs(turn) & set(behind)
 
-    def next(self, later: Iterable[str], sources: Mapping[str, str]) -> float | None:
+    def seen(self, chosen: Collection[str], current: Mapping[str, str]) -> dict[str, str]:
+        """Return digests of what the tables are made of that have their turn: the ``chosen`` ones that are behind.
+
+        In the first plan also others that have it and changed: what they need is held as it is, and would start a
+        refresh at each change.
+        """
+        found = set(chosen)
+        if self.plan == "first":
+            found |= {table for table in self.latencies if self._has_turn(table) and self.changed(table, current)}
+        return {table: self.digest(table, current) for table in sorted(found)}
+
+    def next(self, later: Iterable[str], current: Mapping[str, str]) -> float | None:
         """Return when the first of the tables that are behind has its turn, of those that changed since their last."""
-        opens = (self.opens(table) for table in later if self.died(table) or self.changed(table, sources))
+        opens = (self.opens(table) for table in later if self.died(table) or self.changed(table, current))
         return min((max(self.now, moment) for moment in opens), default=None)
 
     def first(self, sources: Iterable[str]) -> float | None:
@@ -76,16 +88,21 @@ class Turns:
         reached = made_of(self.project, set(sources))
         return max(self.now, min(map(self.opens, reached))) if reached else None
 
-    def digest(self, table: str, sources: Mapping[str, str]) -> str:
-        """Return a digest of what ``table`` is made of, directly or not: bronze snapshots, and transforms."""
-        needed = self._with_needs({table})
-        made = sorted(f"{t.table} {t.fingerprint} {t.checks}" for t in self.project.transforms if t.table in needed)
-        text = "\n".join([*made, *(f"{name} {sources[name]}" for name in sorted(needed & sources.keys()))])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def digest(self, table: str, current: Mapping[str, str]) -> str:
+        """Return a digest of what ``table`` is made of.
 
-    def changed(self, table: str, sources: Mapping[str, str]) -> bool:
-        """Return whether something changed since the table's last turn, in which it may have failed."""
-        return self.refreshes.saw.get(table) != self.digest(table, sources)
+        That is the ``current`` snapshots of what arrived, and the transforms, directly or not, and the snapshots of the
+        derived tables that it needs itself: one of them that failed may be made later, of what arrived before.
+        """
+        needed = self._with_needs({table})
+        made = {t.table: f"{t.table} {t.fingerprint} {t.checks}" for t in self.project.transforms}
+        read = ((needed - made.keys()) | self.project.transform(table).needs) & current.keys() - {table}
+        lines = [*(made[each] for each in made.keys() & needed), *(f"{name} {current[name]}" for name in read)]
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
+    def changed(self, table: str, current: Mapping[str, str]) -> bool:
+        """Return whether something changed since the table's last turn, in which it or what it needs may have failed."""
+        return self.refreshes.saw.get(table) != self.digest(table, current)
 
     def _with_needs(self, tables: set[str]) -> set[str]:
         needs = {transform.table: transform.needs for transform in self.project.transforms}

@@ -22,7 +22,7 @@ import pytest
 from lambdas.commit_table import handler as committer
 from lambdas.plan_refresh import handler as planner
 from sluice import pace, pace_items
-from sluice.compiled import CompiledTransform
+from sluice.compiled import CompiledTransform, Pause
 from sluice.contracts import Arrival, Column, DerivedContract, LandingContract, parse_type
 from sluice.ingestion import retry, sweep, wake
 from sluice.ingestion.commit import Call, Drained
@@ -31,6 +31,7 @@ from sluice.project import Project
 from sluice.refresh import plan, starting
 from sluice.refresh.engine import Choice
 from sluice.refresh.plan import State
+from sluice.refresh.record import Rollback
 from sluice.settings import Settings
 from tests.sluice.small_dynamodb import SmallDynamoDb
 
@@ -92,7 +93,7 @@ class Shop:
     """The deployment; ``chance`` decides what dies where ``deaths`` is above 0.
 
     A commit takes ``commit_seconds`` and a wave of a refresh ``wave_seconds``; runs of ``failing`` tables fail, and
-    those of tables in ``killed`` are killed so often.
+    those of tables in ``killed`` are killed so often. Tables that are ``paused`` are held as they are.
     """
 
     project: Project
@@ -109,6 +110,7 @@ class Shop:
     most_pending: Counter[str] = field(default_factory=Counter)
     known: dict[str, float] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    paused: set[str] = field(default_factory=set)
     killed: Counter[str] = field(default_factory=Counter)
     hidden_for: list[int] = field(default_factory=list)
     tried: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -296,10 +298,11 @@ class Shop:
             name
             for name, each in transforms.items()
             if self._made_from.get(name) != {table: current[table] for table in each.inputs.values()}
-        }
-        while more := {n for n, each in transforms.items() if each.needs & behind} - behind:
+        } - self.paused
+        while more := {n for n, each in transforms.items() if each.needs & behind} - behind - self.paused:
             behind |= more
-        return State(transforms, {}, sources, current, behind, {}, {})
+        held: dict[str, Rollback | Pause] = {name: Pause(name, "somebody", "once") for name in self.paused}
+        return State(transforms, {}, sources, current, behind, {}, held)
 
     def _sweep(self) -> None:
         self.calls["sweeps"] += 1

@@ -40,9 +40,10 @@ class SmallDynamoDb:
         for each in _parts(clauses[1]):
             name, _, value = each.partition(" = ")
             if other := re.fullmatch(r"if_not_exists\((\w+), (:\w+)\)(?: \+ (:\w+))?", value):
-                changed[name] = item.get(other[1], values[other[2]])
+                found = item.get(other[1], values[other[2]])
                 if other[3]:
-                    changed[name] = {"N": str(Decimal(changed[name]["N"]) + Decimal(values[other[3]]["N"]))}
+                    found = {"N": str(Decimal(found["N"]) + Decimal(values[other[3]]["N"]))}
+                changed[names.get(name, name)] = found
             else:
                 changed[names.get(name, name)] = values[value]
         for each in _parts(clauses[2]):

@@ -100,10 +100,10 @@ def _take(kept: Pace, step: str, dataset: str, number: int) -> object:
         case "refresh":
             return kept.claim_refresh(moment, NOON + 40 * (number % 3)), kept.refreshes()
         case "due":
-            return (kept.begin_refresh(moment) if number % 2 else kept.end_refresh()), kept.refreshes()
+            return (kept.begin_refresh(moment) if number % 2 else kept.end_refresh(moment)), kept.refreshes()
         case "consider":
-            gone = ["gold.a"] if number % 2 else []
-            return kept.consider({f"gold.{dataset}": "x", "gold.c": f"{number}"}, moment, gone), kept.refreshes()
+            kept.consider({f"gold.{dataset}": "x", "gold.c": f"{number}"}, moment)
+            return kept.heed(kept.refreshes(), moment, ["gold.a"] if number % 2 else []), kept.refreshes()
         case "die":
             return kept.note_deaths({f"gold.{dataset}": moment}, {"gold.c": number}), kept.refreshes()
         case _:

@@ -11,6 +11,7 @@ from sluice.cli.options import Environment, finite
 
 commands = typer.Typer()
 _STARTED = "A refresh was started; `sluice runs` shows what it does."
+_FOLLOW = " What is made of the table follows within its latency."
 
 
 @commands.command()
@@ -36,10 +37,12 @@ def refresh(
 
     deployment = deployed(env)
     arriving = table is not None and table.startswith("bronze.")
-    dataset = [(table or "").partition(".")[2]] if arriving else "*"
-    committed = bring_forward(deployment, datasets=dataset, through=True) if arriving or table is None else []
+    if arriving:
+        committed = bring_forward(deployment, datasets=[str(table).partition(".")[2]], through=True, named=True)
+    else:
+        committed = [] if table else bring_forward(deployment, datasets="*", through=True)
     started = None if arriving else start_refresh(deployment, table)
-    told = _STARTED if started else _told(committed, str(table))
+    told = _STARTED + (_FOLLOW if table else "") if started else _told(committed, str(table))
     if wait:
         if not as_json:
             typer.echo(told)

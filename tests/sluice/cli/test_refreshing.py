@@ -18,8 +18,9 @@ Asked = list[tuple[str, Any]]
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     made: Asked = []
 
-    def forward(_: object, *, datasets: Any, through: bool) -> list[str]:
+    def forward(_: object, *, datasets: Any, through: bool, named: bool = False) -> list[str]:
         assert through
+        assert named is (datasets != "*")
         made.append(("datasets", datasets))
         return ["clicks"]
 
