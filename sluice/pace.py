@@ -13,7 +13,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sluice.pace_items import CLOCKS, LATE, PARTITION, REFRESH, Entries, Refreshes, Waiting, to_refreshes, to_waiting
+from sluice.pace_items import (
+    CLOCKS,
+    LATE,
+    PARTITION,
+    REFRESH,
+    WISHES,
+    Entries,
+    Refreshes,
+    Waiting,
+    to_refreshes,
+    to_waiting,
+)
 from sluice.storage import client
 
 T = TypeVar("T")
@@ -88,12 +99,22 @@ class Pace(Entries):
         return _taken(dataset, now, to_waiting(item)) if mine else None
 
     def end_commit(self, taken: Taken, *, changed: bool) -> Waiting:
-        """Say that all is done that was taken; return what waits now. Without a change it was no commit."""
+        """Say that all is done that was taken; return what waits, with the wishes of who came meanwhile.
+
+        These are the caller's to send. Without a change it was no commit.
+        """
+        removes = f"REMOVE taken, {', '.join(sorted(WISHES))}"
         if changed:
-            return self._give_back(taken, "REMOVE taken", {})
+            return self._give_back(taken, removes, {})
         if taken.before is None:
-            return self._give_back(taken, "REMOVE taken, committed", {})
-        return self._give_back(taken, "SET committed = :before REMOVE taken", {":before": taken.before})
+            return self._give_back(taken, f"{removes}, committed", {})
+        return self._give_back(taken, f"SET committed = :before {removes}", {":before": taken.before})
+
+    def leave_word(self, dataset: str, wishes: Collection[str], now: float) -> bool:
+        """Tell the call that has taken a dataset's commit what else is asked for; return False when none has."""
+        sets = ", ".join(f"{wish} = :now" for wish in sorted({"wanted", *wishes}))
+        condition = "attribute_exists(taken)"
+        return self.update(_COMMIT + dataset, f"SET {sets}", {":now": now}, condition=condition)[1]
 
     def fail_commit(self, taken: Taken, now: float) -> None:
         """Say that what was taken failed: whoever comes next takes it over."""
@@ -101,8 +122,8 @@ class Pace(Entries):
 
     def _give_back(self, taken: Taken, expression: str, values: Mapping[str, float]) -> Waiting:
         values = {**values, ":at": taken.at}
-        item, _ = self.update(_COMMIT + taken.dataset, expression, values, condition="taken <= :at")
-        return to_waiting(item)
+        item, mine = self.update(_COMMIT + taken.dataset, expression, values, condition="taken <= :at", old=True)
+        return to_waiting(item if mine else {"entry": item["entry"]})
 
     def forget(self, dataset: str) -> None:
         """Delete the item of a dataset that is declared no more."""

@@ -15,6 +15,8 @@ PARTITION: Final = ".pace"
 REFRESH: Final = "refresh"
 #: Seconds: what is due later than that gets its message from a sweep, which comes once a minute.
 HORIZON: Final = 120.0
+#: What the message of somebody who asks for a commit now may ask for besides: the commit itself always.
+WISHES: Final = frozenset({"wanted", "maintain", "through"})
 #: Seconds by which the clocks of two functions differ at most.
 CLOCKS: Final = 1.0
 #: Seconds after which what was due is late.
@@ -29,7 +31,7 @@ class Waiting:
 
     ``due`` is None where nothing waits. ``taken`` is when the work began that is under way, or that died, and
     ``failed`` when it last failed. ``committed`` is when the last commit was taken, ``holder`` has the ids of the
-    messages for which it was.
+    messages for which it was, ``wishes`` what somebody asked for meanwhile.
     """
 
     dataset: str = ""
@@ -39,6 +41,7 @@ class Waiting:
     failed: float | None = None
     committed: float | None = None
     holder: str = ""
+    wishes: frozenset[str] = frozenset()
 
     def late(self, now: float) -> bool:
         """Return whether what was due did not begin."""
@@ -72,9 +75,9 @@ class Refreshes(Waiting):
 
     ``considered`` is when the last round began in which the table had its turn, ``saw`` a digest of what the table
     was to be made from then. ``forward`` is the number of the last request to refresh it now, by table; of all under
-    ``""``. Of the ``requests`` so far those up to ``heeded`` have been done. ``again`` is when a table comes again whose
-    run was killed, and ``deaths`` how often that happened in a row. ``attention`` is when somebody last waited for work
-    to end.
+    ``""``. Of the ``requests`` so far those up to ``heeded`` have been done. ``again`` is when a table comes again
+    whose run was killed, and ``deaths`` how often that happened in a row. ``attention`` is when somebody last waited
+    for work to end.
     """
 
     CONSIDERED: ClassVar = "considered#"
@@ -182,6 +185,7 @@ def to_waiting(item: Item) -> Waiting:
         _number(item, "failed"),
         _number(item, "committed"),
         item["holder"]["S"] if "holder" in item else "",
+        frozenset(WISHES & item.keys()),
     )
 
 

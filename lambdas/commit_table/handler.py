@@ -1,7 +1,8 @@
 """FIFO batch of wake-ups → everything staged for each dataset named is committed, and what its retention ends goes.
 
 A message that comes before its time is received again then, or two minutes later. One that says that a refresh is due
-starts it. One call at a time works at a dataset, which the ledger says.
+starts it. One call at a time works at a dataset, which the ledger says; what somebody asks for meanwhile is sent anew
+when that call ends.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.wake import send_due, wake
 from sluice.ledger import Delivery, Ledger
 from sluice.pace import Pace, Taken
-from sluice.pace_items import HORIZON
+from sluice.pace_items import HORIZON, WISHES
 from sluice.project import deployed_project
 from sluice.refresh.starting import publish, refresh_changed, refresh_now, release_refresh
 from sluice.settings import Settings, settings_from_environment
@@ -56,6 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             failed += _release(settings, record)
         else:
             messages.setdefault(body["dataset"], []).append(record)
+    _postpone(settings, event["Records"], early)
     # A message that was received before may belong to units that ended the function: its dataset goes last.
     for dataset, records in sorted(messages.items(), key=lambda item: _comes_again(item[1])):
         references = [record["messageId"] for record in records]
@@ -65,14 +67,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             if _commit(settings, dataset, references, bodies, context) and asked:
                 due[dataset] = asked
         except Busy:
-            # Whoever works at it sends again what is due by then; the others come again.
-            log.info("%s: another call works at it", dataset)
+            log.info("%s: another call worked at it", dataset)
             failed += [ref for ref, body in zip(references, bodies, strict=True) if not body.get("paced")]
         except Exception:
             log.exception("%s could not be committed; what is staged stays", dataset)
             failed += references
     failed += _maintain_all(settings, due, context)
-    postpone(settings.commit_queue_url, event["Records"], early)
     answer = give_back(settings.commit_queue_url, event["Records"], failed)
     answer["batchItemFailures"] += [{"itemIdentifier": reference} for reference in early]
     return answer
@@ -88,32 +88,47 @@ def _release(settings: Settings, record: dict[str, Any]) -> list[str]:
     return []
 
 
+def _postpone(settings: Settings, records: list[dict[str, Any]], early: Mapping[str, float]) -> None:
+    """Have messages come again when it is time, before any commit begins: they wait for none of their batch."""
+    try:
+        postpone(settings.commit_queue_url, records, early)
+    except Exception:
+        log.exception("messages that came early come again when the queue gives them")
+
+
 class Busy(Exception):
-    """Another call works at the dataset."""
+    """Another call worked at the dataset, and has ended by now."""
+
+
+def _leave_word(settings: Settings, dataset: str, bodies: Iterable[Mapping[str, Any]]) -> None:
+    """Have the call that works at the dataset send anew what messages ask for; raise ``Busy`` if it has ended."""
+    wishes = {wish for body in bodies for wish in WISHES & body.keys()}
+    if not Pace(settings.ledger_table).leave_word(dataset, wishes, time.time()):
+        raise Busy
 
 
 def _commit(
     settings: Settings, dataset: str, messages: Sequence[str], bodies: Sequence[Mapping[str, Any]], context: Any
 ) -> bool:
-    """Commit what is staged; return False when the time did not suffice, so that a message says to go on.
+    """Commit what is staged; return False when another message says to go on, since the time did not suffice.
 
-    A message that is ``paced`` ends with one question when nothing is due; any other commits whatever waits, or raises
-    ``Busy``.
+    A message that is ``paced`` ends with one question when nothing is due; any other commits whatever waits. Where
+    another call works at it, that call says to go on.
     """
     pace, now, contract = Pace(settings.ledger_table), time.time(), _contract(dataset)
     forced = not all(body.get("paced") for body in bodies)
     taken = pace.begin_commit(dataset, now, messages, forced=forced)
     if taken is None:
         if forced:
-            raise Busy
-        return True
+            _leave_word(settings, dataset, bodies)
+        return False
+    maintain, through = (any(body.get(wish) for body in bodies) for wish in ("maintain", "through"))
     try:
         drained = _drain(settings, dataset, Call(time_left=lambda: _seconds_left(context), again=taken.again))
-        if any(body.get("through") for body in bodies):
-            refresh_now(settings, deployed_project(), (contract.table, f"quarantine.{dataset}"))
         if not drained.finished:
-            maintain = any(body.get("maintain") for body in bodies)
-            wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=maintain)
+            wake(settings, dataset, f"goes on after {context.aws_request_id}", maintain=maintain, through=through)
+        elif through:
+            refresh_now(settings, deployed_project(), (contract.table, f"quarantine.{dataset}"))
     except Exception:
         pace.fail_commit(taken, time.time())
         raise
@@ -122,10 +137,13 @@ def _commit(
 
 
 def _end(settings: Settings, taken: Taken, context: Any, *, changed: bool) -> None:
-    """Let others work at the dataset; what is due by now is sent again, since its message may have come and gone."""
+    """Let others work at the dataset; send what was asked for meanwhile, or is due: its message may have gone."""
     waiting = Pace(settings.ledger_table).end_commit(taken, changed=changed)
+    occasion, wishes = f"after {context.aws_request_id} {taken.at}", waiting.wishes
+    if wishes:
+        wake(settings, taken.dataset, occasion, maintain="maintain" in wishes, through="through" in wishes)
     if waiting.due is not None and waiting.due <= time.time():
-        send_due(settings, waiting, f"after {context.aws_request_id}")
+        send_due(settings, waiting, occasion)
 
 
 def _comes_again(records: list[dict[str, Any]]) -> bool:
@@ -152,11 +170,14 @@ def _maintain_all(settings: Settings, due: Mapping[str, list[str]], context: Any
             else:
                 taken = Pace(settings.ledger_table).begin_commit(dataset, time.time(), asked, forced=True)
                 if taken is None:
-                    raise Busy
+                    _leave_word(settings, dataset, [{"maintain": True}])
+                    continue
                 try:
                     _maintain(settings, dataset, lambda: _seconds_left(context))
                 finally:
                     _end(settings, taken, context, changed=False)
+        except Busy:
+            failed += asked
         except Exception:
             log.exception("%s could not be maintained; what is due stays, and its message comes again", dataset)
             failed += asked

@@ -148,12 +148,11 @@ def _forward(event: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
     if wanted.get("start"):
         ask_refresh(settings, now, now, _LOST_SECONDS)
     through = bool(wanted.get("through"))
+    known = declared if datasets == "*" else declared.intersection(datasets)
     waiting = [
         each.dataset
-        for each in (pace.read_waiting()[0] if datasets else ())
-        if each.dataset in declared
-        and (datasets == "*" or each.dataset in datasets)
-        and _waits(each, now, through=through)
+        for each in (pace.read_waiting()[0] if known else ())
+        if each.dataset in known and _waits(each, now, through=through)
     ]
     for dataset in waiting:
         wake(settings, dataset, f"forward {uuid.uuid4()}", through=through)

@@ -42,6 +42,8 @@ _MOST_LETTERS = 500
 _RESERVE_SECONDS = 5
 #: Seconds that must be left to begin with a dataset: S3 lists a thousand versions in a fraction of one.
 _LISTING_SECONDS = 20
+#: Seconds after which what is kept of a dataset that is not declared is of one that was removed.
+_GONE_SECONDS = 3600.0
 #: Minutes from one look at everything to the next, where nothing seems to have stopped.
 _THOROUGH_MINUTES = 5
 #: Seconds for which somebody who waits has everything looked at.
@@ -126,9 +128,12 @@ class Sweep:
 
     def _release_commit(self, waiting: Waiting) -> None:
         if waiting.dataset not in self.datasets:
-            Pace(self.settings.ledger_table).forget(waiting.dataset)
+            # During a deployment the sweep of the version before finds those of a new dataset, too.
+            if self.now() - max(waiting.asked, waiting.committed or 0.0) > _GONE_SECONDS:
+                Pace(self.settings.ledger_table).forget(waiting.dataset)
         elif waiting.dead(self.now()):
-            send_due(self.settings, replace(waiting, due=self.now()), self.occasion)
+            # The queue drops a second one within five minutes, so that they do not pile up where each of them fails.
+            send_due(self.settings, replace(waiting, due=self.now()), f"resumed {self.now() // 300}")
             self._count("resumed")
         elif waiting.to_send(self.now()):
             send_due(self.settings, waiting, self.occasion if waiting.late(self.now()) else "")
@@ -183,13 +188,15 @@ class Sweep:
             self.problems.append(f"{what}: {type(error).__name__}: {told[:_MOST_WORDS]}")
 
     def wake_staged(self) -> None:
-        """Have each contracted dataset committed that has a staged unit, or a delivery to retract, and waits for none.
+        """Have each contracted dataset committed that has a staged unit, or now if it has a delivery to retract.
 
         Files without a manifest do not count.
         """
-        staged, retractions = staging_prefix(self.settings.lake, ""), f"{self.settings.lake}/{RETRACTIONS}"
-        waiting = {*self._waiting(staged), *self._waiting(retractions)}
-        for dataset in sorted(waiting & self.datasets.keys()):
+        for dataset in sorted(self.datasets.keys() & self._waiting(f"{self.settings.lake}/{RETRACTIONS}")):
+            with self._guard(f"wake_staged {dataset}"):
+                wake(self.settings, dataset, self.occasion)
+                self._count("woken")
+        for dataset in sorted(self.datasets.keys() & self._waiting(staging_prefix(self.settings.lake, ""))):
             with self._guard(f"wake_staged {dataset}"):
                 if ask_commit(self.settings, self.datasets[dataset]):
                     self._count("woken")

@@ -44,7 +44,8 @@ class Standing(msgspec.Struct, frozen=True):
     not include (None: they include all). With ``awaits_rows`` neither the table nor any table it is made from ever held
     a row, so no refresh is due. ``held`` says by which rollback or pause the table is held as it is; it is empty
     when it is not. ``inputs`` are the other tables that it is made from, by name. ``due`` is when its latency lets it
-    be refreshed (None: it is not behind, or nothing changed since the refresh in which it failed, or waited for one that did).
+    be refreshed (None: it is not behind, or nothing changed since its turn, in which it failed or waited for one that
+    did).
     """
 
     table: str

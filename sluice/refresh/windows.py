@@ -101,7 +101,7 @@ class Turns:
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
     def changed(self, table: str, current: Mapping[str, str]) -> bool:
-        """Return whether something changed since the table's last turn, in which it or what it needs may have failed."""
+        """Return whether something changed since the table's last turn, in which it may have failed, or waited."""
         return self.refreshes.saw.get(table) != self.digest(table, current)
 
     def _with_needs(self, tables: set[str]) -> set[str]:

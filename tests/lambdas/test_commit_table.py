@@ -43,8 +43,10 @@ class Committer:
     def maintain(self, settings: Settings, dataset: str, time_left: Callable[[], float]) -> None:
         self._do("maintain", dataset)
 
-    def wake(self, settings: Settings, dataset: str, occasion: str, *, maintain: bool = False) -> None:
-        self.done.append(("wake", dataset, f"maintain={maintain}"))
+    def wake(
+        self, settings: Settings, dataset: str, occasion: str, *, maintain: bool = False, through: bool = False
+    ) -> None:
+        self.done.append(("wake", dataset, f"maintain={maintain}", *(["through"] if through else [])))
 
     def _do(self, what: str, dataset: str) -> None:
         self.done.append((what, dataset))

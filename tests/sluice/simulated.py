@@ -42,6 +42,8 @@ SETTINGS = Settings(
 )  # fmt: skip
 #: Seconds that a message or event is on its way; that a received message is hidden; that SQS hides one at most.
 _WAY, _HIDDEN, _LONGEST_HIDDEN = 0.2, 100.0, 43_200
+#: How often a message is received at most, and how many a call is given.
+_MOST_RECEIVED, _BATCH = 5, 10
 _COLUMNS = (Column("id", parse_type("string")),)
 
 
@@ -119,9 +121,7 @@ class Shop:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._groups: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
-        self._in_flight: set[str] = set()
         self._sent: dict[str, float] = {}
-        self._hidden: dict[str, float] = {}
         self._contents: dict[str, dict[str, int]] = {t.table: {} for t in self.project.transforms}
         self._made_from: dict[str, dict[str, str]] = {}
         self._running = self._asked_again = False
@@ -202,8 +202,8 @@ class Shop:
         self._sent[once] = self.now
         if self._dies():
             return  # it goes lost, as one that ended among the dead letters
-        self._groups[group].append({"id": once, "body": body, "received": 0, "visible": self.now})
-        pending = len(self._groups[group]) - (group in self._in_flight)
+        self._groups[group].append({"id": once, "body": body, "received": 0, "visible": self.now, "in hand": False})
+        pending = sum(not each["in hand"] for each in self._groups[group])
         self.most_pending[group] = max(self.most_pending[group], pending)
         self.at(self.now + _WAY, lambda: self._deliver(group))
 
@@ -213,7 +213,11 @@ class Shop:
         if not 0 <= VisibilityTimeout <= _LONGEST_HIDDEN:
             raise Broken("SQS refuses that")
         self.hidden_for.append(VisibilityTimeout)
-        self._hidden[ReceiptHandle] = self.now + VisibilityTimeout
+        for group, messages in self._groups.items():
+            for message in messages:
+                if message["id"] == ReceiptHandle:
+                    message["visible"] = self.now + VisibilityTimeout
+                    self.at(message["visible"], lambda group=group: self._deliver(group))  # type: ignore[misc]
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         """Start the workflow where the rule says so."""
@@ -314,36 +318,42 @@ class Shop:
             return
         self.calls[f"calls of a sweep: {self.calls.total() - before}"] += 1
 
-    def _deliver(self, group: str) -> None:
+    def _ready(self, group: str) -> bool:
+        """Return whether the queue gives messages of the group: none of them is in flight or hidden."""
         queue = self._groups[group]
-        if group in self._in_flight or not queue or queue[0]["visible"] > self.now:
+        while queue and queue[0]["received"] >= _MOST_RECEIVED and queue[0]["visible"] <= self.now:
+            queue.popleft()  # it ends among the dead letters
+        return bool(queue) and all(each["visible"] <= self.now for each in queue)
+
+    def _deliver(self, group: str) -> None:
+        """Have the messages of the group handled, and of all others that have some, ten at most."""
+        if not self._ready(group):
             return
-        message = queue[0]
-        message["received"] += 1
-        if message["received"] > 5:
-            queue.popleft()
-            return self._deliver(group)
-        record = {
-            "messageId": message["id"], "receiptHandle": message["id"], "body": message["body"],
-            "attributes": {"ApproximateReceiveCount": str(message["received"])},
-        }  # fmt: skip
+        groups = [group, *sorted(each for each in self._groups if each != group and self._ready(each))]
+        batch = [(each, message) for each in groups for message in self._groups[each]][:_BATCH]
+        for each, message in batch:
+            message |= {"received": message["received"] + 1, "visible": self.now + _HIDDEN, "in hand": True}
+            self.at(message["visible"], lambda each=each: self._deliver(each))  # type: ignore[misc]
+        records = [
+            {
+                "messageId": message["id"], "receiptHandle": message["id"], "body": message["body"],
+                "attributes": {"ApproximateReceiveCount": str(message["received"])},
+            }
+            for _, message in batch
+        ]  # fmt: skip
         self.calls["committer"] += 1
-        self._in_flight.add(group)
-        again = self.now + _HIDDEN
+        kept = {message["id"] for _, message in batch}
         try:
-            answer = committer.handler({"Records": [record]}, _Context())
+            answer = committer.handler({"Records": records}, _Context(f"r{self.calls['committer']}"))
+            kept = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
         except Killed:
-            message["visible"] = max(again, self.now)
-        else:
-            if not answer["batchItemFailures"]:
-                queue.popleft()
-                self._in_flight.discard(group)
-                return self._deliver(group)
-            message["visible"] = max(self._hidden.pop(message["id"], again), self.now)
-        finally:
-            self._in_flight.discard(group)
-        self.at(message["visible"], lambda: self._deliver(group))
-        return None
+            self.calls["committers killed"] += 1
+        for each, message in batch:
+            message["in hand"] = False
+            if message["id"] not in kept and message in self._groups[each]:
+                self._groups[each].remove(message)
+        for each in dict.fromkeys(each for each, _ in batch):
+            self._deliver(each)
 
     def _pass(self, seconds: float) -> None:
         """Let time pass within a call, in which everything else goes on."""
@@ -457,10 +467,11 @@ class _Counting:
         return getattr(self._dynamodb, name)
 
 
+@dataclass
 class _Context:
     """A call with time enough."""
 
-    aws_request_id = "r"
+    aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
         return 90_000

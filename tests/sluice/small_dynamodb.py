@@ -79,6 +79,8 @@ def _parts(clause: str | None) -> list[str]:
 def _holds(condition: str, item: Item, values: Mapping[str, dict[str, str]]) -> bool:
     if missing := re.fullmatch(r"attribute_not_exists\((\w+)\)", condition):
         return missing[1] not in item
+    if present := re.fullmatch(r"attribute_exists\((\w+)\)", condition):
+        return present[1] in item
     if contained := re.fullmatch(r"contains\((\w+), (:\w+)\)", condition):
         return contained[1] in item and values[contained[2]]["S"] in item[contained[1]]["S"]
     compared = re.fullmatch(r"(\w+) (<=|<|>) (:\w+)", condition)

@@ -53,7 +53,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(
-        ["claim", "withdraw", "begin", "force", "end", "fail", "forget", "refresh", "due", "consider", "die", "forward"]
+        ["claim", "withdraw", "begin", "force", "end", "fail", "forget", "refresh", "due", "consider", "die", "forward",
+         "leave"]
     ),
               st.sampled_from("ab"), st.integers(0, 20)),
     max_size=30,
@@ -95,6 +96,8 @@ def _take(kept: Pace, step: str, dataset: str, number: int) -> object:
             return kept.end_commit(taken, changed=number % 3 == 0), kept.read_waiting()
         case "fail":
             return kept.fail_commit(taken, moment), kept.read_waiting()
+        case "leave":
+            return kept.leave_word(dataset, ["maintain", "through"][: number % 3], moment), kept.read_waiting()
         case "forget":
             return kept.forget(dataset), kept.read_waiting()
         case "refresh":

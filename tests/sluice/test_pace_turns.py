@@ -136,7 +136,8 @@ def test_the_end_of_a_round_before_leaves_the_round_under_way_as_it_is(opened: O
 def test_a_round_goes_on_though_the_ledger_knows_no_round_any_more(opened: Open) -> None:
     shop = opened(CHAIN, wave_seconds=30.0)
     arrive(shop, "a", 0)
-    shop.at(HOUR + 15, lambda: Pace("ledger").update(pace_items.REFRESH, "REMOVE taken", {}))
+    shop.run(HOUR + 15)
+    Pace("ledger").update(pace_items.REFRESH, "REMOVE taken", {})
     shop.run(HOUR + 100)
     assert [len(shop.runs[table]) for table in ("silver.a", "gold.g")] == [1, 1]
 
