@@ -114,6 +114,9 @@ class Shop:
     failing: set[str] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
     killed: Counter[str] = field(default_factory=Counter)
+    #: Datasets with a request to retract something, and when each was done.
+    retractions: set[str] = field(default_factory=set)
+    retracted: dict[str, float] = field(default_factory=dict)
     hidden_for: list[int] = field(default_factory=list)
     tried: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
@@ -254,7 +257,8 @@ class Shop:
     def paginate(self, *, Prefix: str, **_: Any) -> Iterable[dict[str, Any]]:  # noqa: N803
         """List what is staged."""
         self.calls["s3.list_objects_v2"] += 1
-        found = [name for name, units in self.staged.items() if units] if Prefix.startswith("staging") else []
+        staged = [name for name, units in self.staged.items() if units]
+        found = staged if Prefix.startswith("staging") else sorted(self.retractions) if "retract" in Prefix else []
         return [{"Contents": [{"Key": f"{Prefix}{name}/one.json"} for name in found]}]
 
     # ---- what the functions do
@@ -274,6 +278,9 @@ class Shop:
         if self._dies():
             raise Killed
         units = list(self.staged[dataset])
+        if dataset in self.retractions:
+            self.retractions.discard(dataset)
+            self.retracted[dataset] = self.now
         if not units:
             return Drained((), {})
         self._pass(self.commit_seconds / 2)

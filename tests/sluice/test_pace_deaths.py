@@ -318,16 +318,17 @@ def test_what_became_due_while_another_call_worked_is_committed_when_that_ends(o
     assert not shop.staged["a"]
 
 
-def test_a_round_under_way_is_asked_once_for_another_however_long_it_takes(opened: Open) -> None:
-    shop = opened(STREAMS, wave_seconds=300.0)
+@pytest.mark.parametrize("wave", [300.0, 1500.0, 3000.0])
+def test_a_round_under_way_is_asked_once_for_another_however_long_it_takes(opened: Open, wave: float) -> None:
+    shop = opened(STREAMS, wave_seconds=wave)
     hour = math.ceil(NOON / 3600) * 3600.0 + 3600.0  # in the one before every table is made for the first time
     for after, dataset in ((-3600, "s1"), (0, "s1"), (20, "s2"), (150, "s2")):
         shop.at(hour + after, lambda dataset=dataset: shop.arrive(dataset))
     shop.run(hour - 1)
     before = len(shop.executions)
-    shop.run(hour + 590)
+    shop.run(hour + 2 * wave - 10)
     assert len(shop.executions) - before == 2
-    shop.run(hour + 700)
+    shop.run(hour + 2 * wave + 100)
     assert [len(shop.runs[table]) for table in ("gold.t1", "gold.t2")] == [2, 2]
 
 

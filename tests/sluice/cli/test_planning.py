@@ -76,9 +76,13 @@ def test_a_table_that_is_paused_and_rolled_back_or_backfilled_is_said_to_wait_fo
     )
     assert "computes it anew at once" not in done["told"]
     noted = {"noted": {"column": "", "first": "", "last": ""}, "paused": msgspec.to_builtins(paused[1])}
-    monkeypatch.setattr(planning, "ask_planner", lambda *_: noted)
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(planning, "ask_planner", lambda _, question: asked.append(question) or noted)
     told = planning.request_backfill(Deployment(OUTPUTS), "gold.days", first="", last="", column="")["told"]
     assert told.endswith("It waits: " + done["told"].splitlines()[-1])
+    # What is made of it is refreshed with it, whatever its latency.
+    assert asked[-1]["forward"]["tables"] == ["gold.days"]
+    assert asked[-1]["forward"]["followers"] is True
 
 
 def test_a_rollback_that_is_done_is_told_though_the_ledger_cannot_be_read(

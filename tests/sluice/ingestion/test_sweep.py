@@ -181,6 +181,13 @@ def test_what_is_staged_is_woken_once_a_dataset(cloud: Cloud, run: Callable[[], 
     assert cloud.woken == ["clicks", "orders"]
 
 
+def test_a_delivery_to_retract_has_its_dataset_committed_now(cloud: Cloud, run: Callable[[], dict[str, int]]) -> None:
+    cloud.objects = {"staging/orders/a.json": (b"", NOW), "retractions/clicks/c.json": (b"", NOW)}
+    cloud.objects["retractions/orders/d.json.refused"] = (b"", NOW)
+    assert run() == {"woken": 2}
+    assert cloud.woken == ["clicks.now", "orders"]
+
+
 def test_a_message_that_deaths_brought_to_the_dead_letters_is_read_alone(
     cloud: Cloud, run: Callable[[], dict[str, int]]
 ) -> None:
