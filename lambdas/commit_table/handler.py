@@ -132,14 +132,14 @@ def _commit(
     except Exception:
         pace.fail_commit(taken, time.time())
         raise
-    _end(settings, taken, context, changed=bool(drained.changed))
+    _end(settings, taken, changed=bool(drained.changed))
     return drained.finished
 
 
-def _end(settings: Settings, taken: Taken, context: Any, *, changed: bool) -> None:
+def _end(settings: Settings, taken: Taken, *, changed: bool) -> None:
     """Let others work at the dataset; send what was asked for meanwhile, or is due: its message may have gone."""
     waiting = Pace(settings.ledger_table).end_commit(taken, changed=changed)
-    occasion, wishes = f"after {context.aws_request_id} {taken.at}", waiting.wishes
+    occasion, wishes = f"after {taken.at}", waiting.wishes
     if wishes:
         wake(settings, taken.dataset, occasion, maintain="maintain" in wishes, through="through" in wishes)
     if waiting.due is not None and waiting.due <= time.time():
@@ -175,7 +175,7 @@ def _maintain_all(settings: Settings, due: Mapping[str, list[str]], context: Any
                 try:
                     _maintain(settings, dataset, lambda: _seconds_left(context))
                 finally:
-                    _end(settings, taken, context, changed=False)
+                    _end(settings, taken, changed=False)
         except Busy:
             failed += asked
         except Exception:

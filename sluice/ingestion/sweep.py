@@ -132,8 +132,7 @@ class Sweep:
             if self.now() - max(waiting.asked, waiting.committed or 0.0) > _GONE_SECONDS:
                 Pace(self.settings.ledger_table).forget(waiting.dataset)
         elif waiting.dead(self.now()):
-            # The queue drops a second one within five minutes, so that they do not pile up where each of them fails.
-            send_due(self.settings, replace(waiting, due=self.now()), f"resumed {self.now() // 300}")
+            send_due(self.settings, replace(waiting, due=self.now()), self.occasion)
             self._count("resumed")
         elif waiting.to_send(self.now()):
             send_due(self.settings, waiting, self.occasion if waiting.late(self.now()) else "")

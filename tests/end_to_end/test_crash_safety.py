@@ -72,33 +72,39 @@ def test_a_file_of_which_no_event_came_is_read_all_the_same(deployed: Deployment
     assert "unnoticed" not in swept({"unnoticed": 1}), "the ledger knows it now"
 
 
-def test_committers_that_overlap_lose_and_double_nothing(deployed: Deployment, unattended: None) -> None:
+@pytest.mark.parametrize("excluded", [False, True])
+def test_committers_that_overlap_lose_and_double_nothing(
+    deployed: Deployment, unattended: None, excluded: bool
+) -> None:
+    """Only calls for one message run beside each other; of others the ledger lets one work, which commits for all."""
     committers, files = 4, 12
+    folder = "apart" if excluded else "overlap"
+    messages = [f"m{n}" if excluded else "by-hand" for n in range(committers)]
     with ThreadPoolExecutor(committers) as pool:  # so that none has to start its process first
         list(pool.map(lambda n: _wake_by_hand(deployed, f"warm-up-{n}"), range(committers)))
     function, began = deployed.function("CommitTable"), time.time()
-    bodies = {f"lost_parcels/overlap/{n:02}.csv": as_csv([(f"O{n}", n, "")]) for n in range(files)}
+    bodies = {f"lost_parcels/{folder}/{n:02}.csv": as_csv([(f"{folder}{n}", n, "")]) for n in range(files)}
     notices = deployed.put_all(bodies)
     until(lambda: all(deployed.ledger_item(n).get("status", {}).get("S") == "staged" for n in notices), "all is staged")
 
     with ThreadPoolExecutor(committers) as pool:
-        answers = list(pool.map(lambda n: _wake_by_hand(deployed, f"overlap-{n}"), range(committers)))
+        answers = list(pool.map(lambda n: _wake_by_hand(deployed, f"{folder}-{n}", messages[n]), range(committers)))
 
     assert all("FunctionError" not in answer for answer in answers), answers
     log = deployed.log_of(function, began)
-    assert log.count(f"lost_parcels: {files} deliveries") > 1, f"they did not overlap: {log}"
+    drained = log.count(f"lost_parcels: {files} deliveries")
+    assert drained == 1 if excluded else drained > 1, f"they overlapped otherwise: {log}"
     ended = deployed.ended(notices)
     assert {entry.status for entry in ended.values()} == {"committed"}
-    accepted = deployed.rows("bronze.lost_parcels", "lost_parcels/overlap/")
-    assert sorted(row["parcel_id"] for row in accepted) == sorted(f"O{n}" for n in range(1, files))
-    refused = deployed.rows("quarantine.lost_parcels", "lost_parcels/overlap/")
-    assert [row["record"] for row in refused] == [b"O0,0,"]
+    accepted = deployed.rows("bronze.lost_parcels", f"lost_parcels/{folder}/")
+    assert sorted(row["parcel_id"] for row in accepted) == sorted(f"{folder}{n}" for n in range(1, files))
+    refused = deployed.rows("quarantine.lost_parcels", f"lost_parcels/{folder}/")
+    assert [row["record"] for row in refused] == [f"{folder}0,0,".encode()]
 
 
-def _wake_by_hand(deployed: Deployment, name: str) -> dict[str, Any]:
+def _wake_by_hand(deployed: Deployment, name: str, message: str = "by-hand") -> dict[str, Any]:
     record = {
-        # The same message for all: only a call for one that another call has, too, runs beside it.
-        "messageId": "by-hand",
+        "messageId": message,
         "receiptHandle": name,
         "body": json.dumps({"dataset": "lost_parcels"}),
         "attributes": {"ApproximateReceiveCount": "1", "MessageGroupId": "lost_parcels"},

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lambdas.commit_table import handler as committer
 from sluice.cli import planning
@@ -18,12 +23,17 @@ from sluice.ingestion.commit import Call, Drained
 from sluice.pace import Pace
 from sluice.refresh import starting
 from sluice.settings import Settings
+from tests.laws import cases
 from tests.sluice.cli.test_wait import seen
-from tests.sluice.simulated import NOON, SETTINGS, Commit, Shop, Skewed, project
-from tests.sluice.test_pace import REFRESH_SLACK, SLACK, Open, opened, waits
+from tests.sluice.simulated import NOON, SETTINGS, Commit, Killed, Shop, Skewed, project
+from tests.sluice.test_pace import LAW, REFRESH_SLACK, SLACK, Open, opened, waits
 
 __all__ = ["opened"]
 HOUR = math.ceil(NOON / 3600) * 3600.0
+BRONZE = {
+    "silver.a": ("bronze.a",), "gold.slow": ("bronze.a",), "gold.quick": ("bronze.a", "bronze.b"),
+    "gold.b": ("bronze.b",),
+}  # fmt: skip
 ONE = project({"bronze.a": 60, "gold.g": 3600}, {"gold.g": ("bronze.a",)})
 
 
@@ -58,7 +68,7 @@ def test_who_waits_has_good_files_brought_forward_beside_one_in_no_datasets_fold
 def test_a_message_that_is_early_waits_for_no_commit_of_its_batch(opened: Open) -> None:
     shop = opened(project({"bronze.a": 60, "bronze.b": 60}, {}), commit_seconds=30.0)
     for dataset, at in (("b", 100), ("b", 150), ("a", 150)):  # b is due 10 s after a's commit begins
-        shop.at(NOON + at, lambda dataset=dataset: shop.arrive(dataset))
+        shop.at(NOON + at, partial(shop.arrive, dataset))
     shop.run(NOON + 400)
     assert len(shop.commits["b"]) == 2
     assert shop.commits["b"][-1].at - NOON <= 160 + 15 + SLACK
@@ -68,10 +78,15 @@ def test_messages_are_hidden_before_any_commit_of_their_batch_begins(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = opened(project({"bronze.a": 60, "bronze.b": 10}, {}))
-    pace, done = Pace("ledger"), []
+    pace, done = Pace("ledger"), list[object]()
+
+    def drain(*_: object) -> Drained:
+        done.append("a")
+        return Drained((), {})
+
     pace.claim_commit("a", 60, NOON)
     monkeypatch.setattr(committer, "postpone", lambda _, __, early: done.append(early))
-    monkeypatch.setattr(committer, "_drain", lambda *_: done.append("a") or Drained((), {}))
+    monkeypatch.setattr(committer, "_drain", drain)
     monkeypatch.setattr(committer, "give_back", lambda *_: {"batchItemFailures": []})
     bodies = [{"dataset": "a", "notBefore": NOON - 1, "paced": True}, {"dataset": "b", "notBefore": NOON + 9.0}]
     assert committer.handler(batch(*bodies), Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
@@ -140,7 +155,7 @@ def test_maintenance_that_finds_the_dataset_taken_comes_when_that_ends(
         if shop.now < NOON + 1:  # another call takes the dataset in between
             taken = pace.begin_commit("a", shop.now, ["other"], forced=True)
             assert taken
-            shop.at(NOON + 20, lambda: committer._end(SETTINGS, taken, Context(), changed=False))
+            shop.at(NOON + 20, lambda: committer._end(SETTINGS, taken, changed=False))
         return done
 
     monkeypatch.setattr(committer, "_commit", other)
@@ -149,6 +164,18 @@ def test_maintenance_that_finds_the_dataset_taken_comes_when_that_ends(
     assert maintained == []
     shop.run(NOON + 22)
     assert len(maintained) == 1
+
+
+def test_one_call_that_has_a_dataset_twice_sends_what_was_asked_for_each_time(opened: Open) -> None:
+    """Its commit, and then its maintenance: the queue drops the second message for one occasion."""
+    shop, pace, asked = opened(ONE), Pace("ledger"), []
+    shop.send_message = lambda **message: asked.append(message)  # type: ignore[method-assign]
+    for at in (NOON, NOON + 1):
+        taken = pace.begin_commit("a", at, ["m"], forced=True)
+        assert taken
+        assert pace.leave_word("a", [], at)
+        committer._end(SETTINGS, taken, changed=False)
+    assert len({message["MessageDeduplicationId"] for message in asked}) == 2
 
 
 def test_who_finds_a_dataset_taken_that_is_free_again_comes_again(opened: Open) -> None:
@@ -295,3 +322,47 @@ def test_a_dataset_that_always_fails_piles_up_few_messages(opened: Open, monkeyp
     shop.run(NOON + 7200)
     assert shop.most_pending["a"] <= 8
     assert max(waits(shop, "b")) <= 60 + SLACK
+
+
+@given(st.integers(0, 10**6))
+@settings(LAW, max_examples=cases(150))
+def test_whatever_is_asked_for_nothing_is_lost_though_anything_dies(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """And in the end no item says that anything waits or works."""
+    chance = random.Random(seed)
+    shop = opened(
+        deaths=chance.choice([0.0, 0.05, 0.2]), chance=random.Random(seed),
+        commit_seconds=chance.choice([0, 3.0, 20.0]), wave_seconds=chance.choice([2.0, 40.0]),
+    )  # fmt: skip
+    monkeypatch.setattr(committer, "_maintain", lambda *_: shop._pass(chance.choice([0.0, 5.0])))
+
+    def quietly(ask: Callable[[], object]) -> Callable[[], None]:
+        def do() -> None:
+            with contextlib.suppress(Killed):
+                ask()
+
+        return do
+
+    asked: list[Callable[[], object]] = [
+        lambda: shop.plan({"forward": {"datasets": "*", "tables": [], "through": True}}),
+        lambda: shop.plan({"forward": {"tables": "*", "start": True}}),
+        lambda: wake.wake(SETTINGS, chance.choice("ab"), f"maintain {shop.now}", maintain=True),
+        lambda: wake.wake(SETTINGS, chance.choice("ab"), f"by hand {shop.now}"),
+    ]
+    for _ in range(30):
+        dataset = chance.choice("ab")
+        shop.at(NOON + chance.uniform(0, 700), partial(shop.arrive, dataset))
+    for _ in range(chance.randrange(8)):
+        shop.at(NOON + chance.uniform(0, 700), quietly(chance.choice(asked)))
+    shop.run(NOON + 800)
+    shop.deaths = 0.0
+    shop.run(NOON + 800 + 20 * 60)
+    assert not any(shop.staged.values())
+    for each in Pace("ledger").read_waiting()[0]:
+        assert (each.due, each.taken, each.failed, each.wishes) == (None, None, None, frozenset())
+    shop.run(NOON + 3 * 3600)
+    for table, sources in BRONZE.items():
+        for source in sources:
+            made = shop.runs[table][-1][1].get(source, 0) if shop.runs[table] else 0
+            assert made == shop.version(source), (table, source)

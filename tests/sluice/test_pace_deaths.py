@@ -167,6 +167,17 @@ def test_what_waits_of_a_dataset_that_is_removed_is_forgotten(opened: Open) -> N
     assert Pace("ledger").refreshes().tables == {"gold.b"}
 
 
+def test_a_sweep_of_the_version_before_forgets_no_claim_of_a_new_dataset(opened: Open) -> None:
+    shop = opened()
+    before, after = project({"bronze.b": 10}, {}), shop.project
+    for second in (0, 5):
+        shop.at(NOON + second, lambda: shop.arrive("a"))
+    shop.at(NOON + 8, lambda: setattr(shop, "project", before))
+    shop.at(NOON + 61, lambda: setattr(shop, "project", after))
+    shop.run(NOON + 90)
+    assert max(waits(shop, "a")) <= 60 + 5 + SLACK  # its message came once to a committer that did not know it
+
+
 def test_two_never_commit_to_one_dataset_at_once_though_somebody_waits(opened: Open) -> None:
     """The simulated committer fails when two do."""
     shop = opened(SHOP, commit_seconds=3.0)
