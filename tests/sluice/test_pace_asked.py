@@ -280,6 +280,7 @@ def test_the_last_unit_is_committed_within_its_latency_though_clocks_differ_by_a
     for after in (0, 1, 60.7):
         shop.at(NOON + after, lambda: shop.arrive("a"))
     shop.run(NOON + 900)
+    assert not shop.staged["a"]
     assert max(waits(shop, "a")) <= most + SLACK
 
 

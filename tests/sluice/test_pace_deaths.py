@@ -175,6 +175,7 @@ def test_a_sweep_of_the_version_before_forgets_no_claim_of_a_new_dataset(opened:
     shop.at(NOON + 8, lambda: setattr(shop, "project", before))
     shop.at(NOON + 61, lambda: setattr(shop, "project", after))
     shop.run(NOON + 90)
+    assert not shop.staged["a"]
     assert max(waits(shop, "a")) <= 60 + 5 + SLACK  # its message came once to a committer that did not know it
 
 
