@@ -111,7 +111,7 @@ class Pace(Entries):
         return self._give_back(taken, f"SET committed = :before {removes}", {":before": taken.before})
 
     def leave_word(self, dataset: str, wishes: Collection[str], now: float) -> bool:
-        """Tell the call that has taken a dataset's commit what else is asked for; return False when none has."""
+        """Note what else is asked for, for the call that has taken a dataset's commit; return False when none has."""
         sets = ", ".join(f"{wish} = :now" for wish in sorted({"wanted", *wishes}))
         condition = "attribute_exists(taken)"
         return self.update(_COMMIT + dataset, f"SET {sets}", {":now": now}, condition=condition)[1]
