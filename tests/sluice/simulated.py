@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import math
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Generator, Iterable
@@ -42,6 +43,8 @@ SETTINGS = Settings(
 )  # fmt: skip
 #: Seconds that a message or event is on its way; that a received message is hidden; that SQS hides one at most.
 _WAY, _HIDDEN, _LONGEST_HIDDEN = 0.2, 100.0, 43_200
+#: Seconds that a committer may run.
+_TIME_OUT = 90.0
 #: How often a message is received at most, and how many a call is given.
 _MOST_RECEIVED, _BATCH = 5, 10
 _COLUMNS = (Column("id", parse_type("string")),)
@@ -129,7 +132,7 @@ class Shop:
         self._made_from: dict[str, dict[str, str]] = {}
         self._running = self._asked_again = False
         self._history: list[dict[str, Any]] = []
-        self._draining: set[str] = set()
+        self._draining: dict[str, float] = {}
         self._number = 0
         self._dynamodb = SmallDynamoDb()
 
@@ -266,15 +269,23 @@ class Shop:
     def drain(self, settings: Settings, dataset: str, call: Call) -> Drained:
         """Commit what is staged."""
         self.calls["s3.list_objects_v2"] += 1
-        if dataset in self._draining:
+        began = self.now
+        if began - self._draining.get(dataset, -math.inf) < _TIME_OUT:
             raise Broken("two committers at once")
-        self._draining.add(dataset)
+        self._draining[dataset] = began
         try:
-            return self._drain(settings, dataset)
+            return self._drain(settings, dataset, began)
         finally:
-            self._draining.discard(dataset)
+            if self._draining.get(dataset) == began:
+                del self._draining[dataset]
 
-    def _drain(self, settings: Settings, dataset: str) -> Drained:
+    def _work(self, began: float) -> None:
+        """Let half of a commit's time pass, in which other calls may begin and end; a call that takes too long dies."""
+        self._pass(self.commit_seconds / 2)
+        if self.now - began >= _TIME_OUT:
+            raise Killed
+
+    def _drain(self, settings: Settings, dataset: str, began: float) -> Drained:
         if self._dies():
             raise Killed
         units = list(self.staged[dataset])
@@ -283,7 +294,7 @@ class Shop:
             self.retracted[dataset] = self.now
         if not units:
             return Drained((), {})
-        self._pass(self.commit_seconds / 2)
+        self._work(began)
         before = {unit for commit in self.commits[dataset][-5:] for unit in commit.units}
         if new := [unit for unit in units if unit not in before]:
             self.commits[dataset].append(Commit(self.now, new))
@@ -294,7 +305,7 @@ class Shop:
         starting.refresh_changed(settings, self.project, changed)
         if self._dies():
             raise Killed
-        self._pass(self.commit_seconds / 2)
+        self._work(began)
         self.staged[dataset] = self.staged[dataset][len(units) :]  # last, so that one that died says it again
         return Drained((), changed)
 
