@@ -116,6 +116,11 @@ class Pace(Entries):
         condition = "attribute_exists(taken)"
         return self.update(_COMMIT + dataset, f"SET {sets}", {":now": now}, condition=condition)[1]
 
+    def put_back(self, dataset: str, wishes: Collection[str], now: float) -> None:
+        """Note again what nobody could be told of, for whoever comes next: it is as if a call had failed."""
+        sets = ", ".join(f"{wish} = :now" for wish in sorted({"wanted", "failed", *wishes}))
+        self.update(_COMMIT + dataset, f"SET {sets}", {":now": now})
+
     def fail_commit(self, taken: Taken, now: float) -> None:
         """Say that what was taken failed: whoever comes next takes it over."""
         self._give_back(taken, "SET failed = :now REMOVE taken", {":now": now})

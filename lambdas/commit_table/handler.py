@@ -24,7 +24,7 @@ from sluice.ingestion.retry import give_back, postpone
 from sluice.ingestion.wake import send_due, wake
 from sluice.ledger import Delivery, Ledger
 from sluice.pace import Pace, Taken
-from sluice.pace_items import HORIZON, WISHES
+from sluice.pace_items import CLOCKS, HORIZON, WISHES
 from sluice.project import deployed_project
 from sluice.refresh.starting import publish, refresh_changed, refresh_now, release_refresh
 from sluice.settings import Settings, settings_from_environment
@@ -138,11 +138,16 @@ def _commit(
 
 def _end(settings: Settings, taken: Taken, *, changed: bool) -> None:
     """Let others work at the dataset; send what was asked for meanwhile, or is due: its message may have gone."""
-    waiting = Pace(settings.ledger_table).end_commit(taken, changed=changed)
-    occasion, wishes = f"after {taken.at}", waiting.wishes
+    pace = Pace(settings.ledger_table)
+    waiting = pace.end_commit(taken, changed=changed)
+    occasion, wishes, now = f"after {taken.at}", waiting.wishes, time.time()
     if wishes:
-        wake(settings, taken.dataset, occasion, maintain="maintain" in wishes, through="through" in wishes)
-    if waiting.due is not None and waiting.due <= time.time():
+        try:
+            wake(settings, taken.dataset, occasion, maintain="maintain" in wishes, through="through" in wishes)
+        except Exception:
+            pace.put_back(taken.dataset, wishes, now)
+            raise
+    if waiting.due is not None and waiting.due <= now + CLOCKS:
         send_due(settings, waiting, occasion)
 
 

@@ -288,6 +288,7 @@ class Sweep:
         in_a_row = list(takewhile(lambda execution: execution["status"] in _BROKEN_OFF, executions))
         if not in_a_row:
             self._give_turns_back(executions)
+            self._take_over(executions)
             return
         last = client("stepfunctions").describe_execution(executionArn=in_a_row[0]["executionArn"])
         if last["status"] == "FAILED" and last.get("error") == "RefreshFailed":
@@ -305,6 +306,15 @@ class Sweep:
             pace, began = Pace(self.settings.ledger_table), refreshes.taken
             pace.bring_forward([t for t, at in refreshes.considered.items() if at >= began], self.now())
             pace.end_refresh(began)
+
+    def _take_over(self, ended: list[dict[str, Any]]) -> None:
+        """Start the workflow where a round stays open of which no execution tells: it died, and what ended last is one
+        that only left its mark, or the workflow was made anew meanwhile.
+        """
+        _, refreshes = self._waiting_now
+        unknown = not ended or ended[0]["status"] == "SUCCEEDED"
+        if unknown and refreshes.taken is not None and refreshes.stopped(self.now()):
+            self._refresh()
 
     def start_lost_refresh(self) -> None:
         """Start the refresh that events asked for which EventBridge could not deliver; one covers all of them."""

@@ -187,6 +187,14 @@ class Shop:
         """Abort the execution that works, as people can."""
         self._end("ABORTED")
 
+    def abort_as(self, status: str) -> None:
+        """End the execution that works, with that status."""
+        self._end(status)
+
+    def forget_executions(self) -> None:
+        """Make the workflow anew, without its past."""
+        self._history.clear()
+
     # ---- what the functions call
 
     def time(self) -> float:
@@ -385,12 +393,13 @@ class Shop:
         self.executions.append(self.now)
         if self._running:
             self._asked_again = True
-            self._note("SUCCEEDED")
+            self.note("SUCCEEDED")
             return
         self._running, self._number = True, self._number + 1
         self._go_on(self._workflow(), self._number)
 
-    def _note(self, status: str, error: str = "") -> None:
+    def note(self, status: str, error: str = "") -> None:
+        """Write down that an execution has ended."""
         stopped = datetime.fromtimestamp(self.now, UTC)
         execution = {"status": status, "error": error, "stopDate": stopped, "executionArn": len(self._history)}
         self._history.append(execution)
@@ -399,7 +408,7 @@ class Shop:
         """End the execution that works; that it was asked for another round is forgotten with it."""
         self._running = self._asked_again = False
         self._number += 1
-        self._note(status, error)
+        self.note(status, error)
 
     def _go_on(self, steps: Generator[float, None, str], number: int) -> None:
         if number != self._number:

@@ -51,7 +51,7 @@ def test_who_waits_has_good_files_brought_forward_beside_one_in_no_datasets_fold
     shop.run(NOON + 6)
     assert shop.staged["a"]
 
-    def look(*_: Any) -> Any:
+    def look(*_: Any, **__: Any) -> Any:
         shop.run(shop.now + 1)
         return seen(*(["a/x.csv", "no_such_dataset/a.csv"] if shop.staged["a"] else []))
 
