@@ -15,6 +15,7 @@ from sluice.environments import Environment
 from sluice.errors import WrongArgument
 from sluice.ingestion.failed_batches import FAILED_BATCHES
 from sluice.nearest import nearest
+from sluice.pace_items import PARTITION
 from sluice.project import Project
 
 from . import grants
@@ -84,9 +85,10 @@ class People:
         read = [f"{storage.folders('quarantine')[0]}*", "records/*"]
         grants.allow(role, ["s3:GetObject"], [storage.lake.arn_for_objects(each) for each in read])
         grants.allow(role, ["s3:PutObject"], [storage.lake.arn_for_objects("retractions/*")])
-        # What is given up; runs, backfills and pauses, which are kept under `refresh`, are the planner's.
+        # What is given up; runs, backfills and pauses, which are kept under `refresh`, are the planner's, and
+        # what waits is the functions'.
         given_up = {
-            "ForAllValues:StringNotEquals": {"dynamodb:LeadingKeys": ["refresh"]},
+            "ForAllValues:StringNotEquals": {"dynamodb:LeadingKeys": ["refresh", PARTITION]},
             "Null": {"dynamodb:LeadingKeys": "false"},
         }
         role.add_to_policy(
