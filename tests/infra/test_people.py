@@ -17,6 +17,7 @@ from localaws.iam.policies import parse_of_resource
 from sluice.cli.deployment import STACKS
 from sluice.environments import NAME_PREFIX
 from sluice.errors import WrongArgument
+from sluice.pace_items import PARTITION
 from sluice.project import Project
 from tests.folders import ENVIRONMENTS
 from tests.infra.people import hidden
@@ -95,6 +96,7 @@ def test_a_steward_writes_nothing_of_refreshes_into_the_ledger(cloud: Cloud) -> 
     ledger = ("dynamodb:PutItem", f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/Ledger")
     assert may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": "orders"})
     assert not may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": "refresh"})
+    assert not may(cloud, "StewardRole", *ledger, **{"dynamodb:leadingkeys": PARTITION})
     assert not may(cloud, "StewardRole", *ledger)
 
 
