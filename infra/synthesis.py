@@ -26,11 +26,12 @@ from .bundle import Bundle, code_folder, layer_folder
 from .ingestion import IngestionStack
 from .processing import ProcessingStack
 from .recovery import RecoveryStack
+from .rereading import read_outputs_anew
 from .serving import ServingStack
 from .storage import StorageStack
 from .streams import StreamsStack, add_streams
 
-__all__ = ["Stacks", "add_stacks", "synthesize"]
+__all__ = ["Stacks", "add_stacks", "read_outputs_anew", "synthesize"]
 
 #: What the CDK CLI says of the credentials that it deploys with.
 #: https://docs.aws.amazon.com/cdk/v2/guide/environments.html
@@ -79,6 +80,8 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         streams=streams,
         recovery=recovery,
     )
+    for reading in (ingestion, processing, *streams, recovery, serving):
+        read_outputs_anew(reading)
     named = {
         "storage": storage,
         "ingestion": ingestion,
