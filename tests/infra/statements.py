@@ -25,6 +25,13 @@ class Held:
     place: int
     body: Document
 
+    @property
+    def uses(self) -> set[str]:
+        """Return its actions; of a key with the service by way of which it is used, as ``kms:Decrypt by sns``."""
+        via = self.body.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "")
+        by = "".join(f" by {service.partition('.')[0]}" for service in listed(via) if service)
+        return {f"{action}{by}" for action in listed(self.body["Action"])}
+
     def covers(self, made: AccessDecision) -> bool:
         """Return whether it is about this call; of its conditions the service that a key is used by way of counts."""
         patterns = [_any_caller(each) for each in listed(self.body["Resource"])]
@@ -36,8 +43,8 @@ class Held:
         )
 
     def __str__(self) -> str:
-        actions, resources = listed(self.body["Action"]), listed(self.body["Resource"])
-        return f"{self.role}: {', '.join(actions)} on {resources[0]}{' …' if len(resources) > 1 else ''}"
+        resources = listed(self.body["Resource"])
+        return f"{self.role}: {', '.join(sorted(self.uses))} on {resources[0]}{' …' if len(resources) > 1 else ''}"
 
 
 def _any_caller(pattern: str) -> str:
