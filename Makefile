@@ -113,6 +113,9 @@ lock: $(READY) ## Resolve dependencies anew, with hashes and without index addre
 	$(BIN)/uv pip compile --quiet lambdas/requirements.in --constraint $(VENV)/constraints.txt --python-version 3.13 \
 	  --python-platform aarch64-manylinux_2_28 --no-emit-index-url --no-annotate --generate-hashes --upgrade \
 	  -o lambdas/requirements.lock --custom-compile-command "make lock"
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra testing --constraint $(VENV)/constraints.txt --python-version 3.11 \
+	  --no-emit-index-url --no-annotate --no-strip-markers --generate-hashes --upgrade \
+	  -o sluice/new_project/base/requirements.lock.in --custom-compile-command "make lock"
 	$(BIN)/uv pip compile --quiet docs/requirements.in --python-version 3.11 --no-emit-index-url --no-annotate --no-strip-markers \
 	  --generate-hashes --upgrade -o docs/requirements.lock --custom-compile-command "make lock"
 	for client in python dbt superset; do $(BIN)/uv pip compile --quiet tests/clients/$$client/requirements.in --python-version 3.11 \

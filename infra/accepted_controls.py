@@ -135,7 +135,8 @@ CONTROLS = (
             "RunTransform", "RunTransformLarge", "IngestStream", "Sweep",
         ),
         "It reaches AWS's own services over TLS with its role and nothing within a network; a VPC would cost an "
-        "endpoint an hour for each of seven services, and keeps nobody out who has no role.",
+        "endpoint an hour for each of seven services, and keeps nobody out who has no role. `vpc` puts it in one.",
+        where=lambda environment: environment.vpc is None,
     ),
     Control(
         (f"{NIST}-S3BucketReplicationEnabled",),
@@ -191,6 +192,14 @@ TRACED = (
     "AwsSolutions-IAM5[Resource::*]",
     "X-Ray knows no resources of segments and telemetry; Lambda sends both under the function's role.",
 )
+#: Of the roles of functions and of the Spark job, where `vpc` is set: by resource.
+PLACED = {
+    "*": "EC2 describes interfaces and subnets of the whole account only; the function's own code is denied it.",
+    "arn:{partition}:ec2:{region}:<AWS::AccountId>:network-interface/*": (
+        "AWS names the interfaces by which it connects a function or a job to the subnets that the environment names."
+    ),
+}
+_SPARK = "SparkRole"
 #: The same fact as AwsSolutions-L1, of the same functions.
 LATEST_RUNTIME_RULE = f"{SERVERLESS}-LambdaLatestVersion"
 
@@ -208,9 +217,19 @@ def accept_controls(stacks: Iterable[Stack], environment: Environment) -> None:
                 acknowledge_control(each, *INLINE_POLICY)
             if isinstance(each, lambda_.Function) and environment.tracing:
                 acknowledge_control(stack.node.find_child(f"{each.node.id}Role"), *TRACED)
+            is_placed = isinstance(each, lambda_.Function) or each.node.id == _SPARK
+            if is_placed and environment.vpc:
+                _accept_placed(stack, each if each.node.id == _SPARK else stack.node.find_child(f"{each.node.id}Role"))
+
+
+def _accept_placed(stack: Stack, role: IConstruct) -> None:
+    """Accept what a role needs to be connected to the environment's subnets."""
+    for resource, reason in PLACED.items():
+        named = resource.format(partition=stack.partition, region=stack.region)
+        acknowledge_control(role, f"AwsSolutions-IAM5[Resource::{named}]", reason)
 
 
 def acknowledge_control(construct: IConstruct, rule: str, reason: str) -> None:
     """Accept a finding of ``rule``, whose name begins with its pack's, on ``construct``."""
-    pack = rule.rpartition("-")[0]
+    pack = rule.partition("[")[0].rpartition("-")[0]
     Validations.of(construct).acknowledge(Acknowledgment(id=f"{pack}::{rule}", reason=reason))

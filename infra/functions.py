@@ -14,6 +14,7 @@ from sluice.environments import Environment
 from . import grants
 from .bundle import Bundle
 from .config import PYTHON
+from .network import place_function
 from .removal import of_named
 
 #: Days that logs are kept, as CloudWatch offers them.
@@ -82,7 +83,7 @@ def python_function(
             actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[f"{log_group.log_group_arn}"]
         )
     )
-    return lambda_.Function(
+    function = lambda_.Function(
         scope,
         title,
         runtime=_RUNTIME,
@@ -100,3 +101,6 @@ def python_function(
         reserved_concurrent_executions=reserved,
         tracing=lambda_.Tracing.ACTIVE if environment.tracing else lambda_.Tracing.DISABLED,
     )
+    if environment.vpc:
+        place_function(function, environment.vpc)
+    return function

@@ -26,6 +26,7 @@ from .bundle import SPARK_SCRIPT, Bundle, spark_folder
 from .functions import RETENTION, dependencies, python_function
 from .ingestion import IngestionStack
 from .keys import encrypt_queue
+from .network import connection
 from .removal import of_named
 
 WORKFLOWS = brought("step_functions")
@@ -204,6 +205,8 @@ class ProcessingStack(Stack):
         grants.allow(role, ["glue:GetTable"], storage.catalog_arns(*every))
         grants.allow(role, ["glue:UpdateTable"], storage.catalog_arns(*written))
         self._grant_glue_logs(role)
+        vpc = self.environment_.vpc
+        connections = [connection(self, role, vpc).ref] if vpc else []
         job = glue.CfnJob(
             self,
             "SparkJob",
@@ -216,6 +219,7 @@ class ProcessingStack(Stack):
             number_of_workers=_SPARK_WORKERS,
             timeout=120,
             max_retries=0,
+            connections=glue.CfnJob.ConnectionsListProperty(connections=connections) if connections else None,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=10),
             default_arguments={
                 "--datalake-formats": "iceberg",

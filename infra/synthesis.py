@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Stack, Tags
+from aws_cdk import App, CfnParameter, CfnRule, CfnRuleAssertion, Fn, Stack, Tags
 from aws_cdk import aws_iam as iam
 
 from sluice.environments import Environment, declared_environment
@@ -30,7 +30,7 @@ from .serving import ServingStack
 from .storage import StorageStack
 from .streams import StreamsStack, add_streams
 
-__all__ = ["Stacks", "add_stacks", "synthesize"]
+__all__ = ["Stacks", "add_stacks", "read_outputs_anew", "synthesize"]
 
 #: What the CDK CLI says of the credentials that it deploys with.
 #: https://docs.aws.amazon.com/cdk/v2/guide/environments.html
@@ -79,6 +79,8 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
         streams=streams,
         recovery=recovery,
     )
+    for reading in (ingestion, processing, *streams, recovery, serving):
+        read_outputs_anew(reading)
     named = {
         "storage": storage,
         "ingestion": ingestion,
@@ -96,6 +98,27 @@ def add_stacks(app: App, environment: Environment, project: Project, bundle: Bun
     accept_controls([*named.values(), *streams], environment)
     _mark(app, environment, storage)
     return Stacks(environment, project, storage, ingestion, processing, streams, recovery, serving)
+
+
+def read_outputs_anew(stack: Stack) -> None:
+    """Have the CDK CLI make a change set for ``stack`` at each deployment; it deletes one that changes nothing.
+
+    What a stack reads of another (``Fn::GetStackOutput``) is read when it is updated, and the CLI passes over a stack
+    whose template is the same: of data that were made anew, it would keep the old names. It passes over none that has a
+    parameter of Parameter Store, but for those with ``[cdk:skip]``. The one that is taken is there in any case:
+    https://github.com/aws/aws-cdk-cli/blob/main/packages/@aws-cdk/toolkit-lib/lib/api/cloudformation/cfn-api.ts
+    """
+    there = CfnParameter(
+        stack,
+        "ReadAnew",
+        type="AWS::SSM::Parameter::Value<String>",
+        default=f"/cdk-bootstrap/{stack.synthesizer.bootstrap_qualifier}/version",
+        description="With it the CDK CLI looks at each deployment for changed outputs of other stacks",
+    )
+    # Something has to take its value, and no resource may change with it.
+    empty = Fn.condition_equals(there.value_as_string, "")
+    holds = CfnRuleAssertion(assert_=Fn.condition_not(empty), assert_description="CDK's bootstrap has a version")
+    CfnRule(stack, "ReadsAnew", assertions=[holds])
 
 
 def _mark(app: App, environment: Environment, stack: Stack) -> None:

@@ -18,6 +18,8 @@ from localaws.context import WELL_KNOWN_SECRET
 from localaws.folders import NotOurs
 
 _LOOK_SECONDS = 0.02
+#: What regions of other partitions begin with: `localaws` makes ARNs and addresses of the usual one alone.
+_OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
         help="sign with a secret of this run alone instead of `test`: keeps other users of this machine out. "
         "It stands in access.json in the data folder, which only you can read",
     )
-    serve.add_argument("--region", default="us-east-1", help="the region of the one account, 123456789012")
+    serve.add_argument(
+        "--region", type=_region, default="us-east-1", help="the region of the one account, 123456789012"
+    )
     serve.add_argument(
         "--with-stdin",
         action="store_true",
@@ -82,6 +86,13 @@ def _started(given: argparse.Namespace) -> int:
         threading.Thread(target=_until_stdin_ends, args=(stop,), daemon=True, name="stdin").start()
     awaited = _Awaited(given.assembly, given.await_from)
     return _serve(awaited, stop, port=given.port, data=given.data, region=given.region, secret=secret)
+
+
+def _region(name: str) -> str:
+    """Return the region, unless it is one whose ARNs begin otherwise."""
+    if name.startswith(_OTHER_PARTITIONS):
+        raise argparse.ArgumentTypeError(f"{name} is of another partition than aws, which is the only one here")
+    return name
 
 
 def _until_stdin_ends(stop: threading.Event) -> None:

@@ -15,7 +15,9 @@ from sluice.contracts.yaml_lines import line_of
 from sluice.errors import EnvironmentRefused, WrongArgument
 from sluice.gathered import Concerned, Gathered
 from sluice.nearest import nearest
+from sluice.partitions import foreign_to
 from sluice.redelivery import STREAM_HOURS
+from sluice.vpc import NoVpc, Vpc, read_vpc
 
 #: Stacks that can hold streams.
 MOST_STREAM_STACKS: Final = 20
@@ -86,6 +88,8 @@ class Environment:
     operators: tuple[str, ...] = ()
     #: Datasets that have a producers' role, each with who may take it, also of other accounts; `[]` is as `analysts`.
     producers: Mapping[str, tuple[str, ...]] | None = None
+    #: Private subnets that functions and the Spark job run in; the how-to on environments says what those need.
+    vpc: Vpc | None = None
 
     @property
     def title(self) -> str:
@@ -212,6 +216,9 @@ class _File:
                     checked[key] = self.setting((*at, key), key, value)
         if not {"region", "keep_data"} <= checked.keys():
             raise Concerned
+        if "vpc" in checked:
+            checked["vpc"] = self.vpc((*at, "vpc"), checked["vpc"], checked["region"])
+        self.same_partition(at, checked)
         return Environment(name=name, name_prefix=prefix, **checked)
 
     def apart(self, one: Environment, declared: Iterable[Environment]) -> None:
@@ -231,6 +238,8 @@ class _File:
 
     def setting(self, at: tuple[str, ...], key: str, value: Any) -> Any:
         """Return the value of a setting, in its type."""
+        if key == "vpc":
+            return value  # read once the region is known
         if key in ("tags", "producers", *_PEOPLE):
             read = {"tags": self.tags, "producers": self.producers}.get(key, self.principals)
             return read(at, value)
@@ -264,6 +273,24 @@ class _File:
             if not re.fullmatch(r"(?!(?i:aws:))[\w .:/=+@-]{1,128}", key):
                 self.refuse((*at, key), f"{key!r} is no tag's key")
         return found
+
+    def same_partition(self, at: tuple[str, ...], checked: Mapping[str, Any]) -> None:
+        """Refuse ARNs of another partition than the region's: AWS would refuse them when they are deployed."""
+        producers = checked.get("producers", {}).items()
+        given = [((key,), checked.get(key, ())) for key in _PEOPLE]
+        given += [(("permissions_boundary",), filter(None, [checked.get("permissions_boundary")]))]
+        for where, arns in [*given, *((("producers", name), arns) for name, arns in producers)]:
+            for arn in arns:
+                with self.found:
+                    if why := foreign_to(checked["region"], arn):
+                        self.refuse((*at, *where), why)
+
+    def vpc(self, at: tuple[str, ...], value: Any, region: str) -> Vpc:
+        """Return the network of an environment in ``region``."""
+        try:
+            return read_vpc(value, region)
+        except NoVpc as error:
+            self.refuse((*at, *error.at), error.why)
 
     def producers(self, at: tuple[str, ...], value: Any) -> dict[str, tuple[str, ...]]:
         """Return who delivers each dataset."""

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Smoke:
         settings: dict[str, Any] = {
             "region": like.region, "account": like.account, "tags": like.tags,
             "permissions_boundary": like.permissions_boundary, "database_prefix": PREFIX, "keep_data": False,
-            "stream_shards": 1, "log_days": 1,
+            "stream_shards": 1, "log_days": 1, "vpc": like.vpc and asdict(like.vpc),
         }  # fmt: skip
         lines = [f"    {name}: {json.dumps(value)}" for name, value in settings.items() if value not in ("", None)]
         text = f"name_prefix: sluice\nenvironments:\n  {ENV}:\n" + "\n".join(lines) + "\n"

@@ -29,6 +29,12 @@ def _lines() -> Iterator[str]:
         if provider.identifier:
             yield ""
             yield f"Taken up by import operations, identified by `{provider.identifier}`."
+        if provider.absent:
+            yield ""
+            yield "Refused, with the reason:"
+            yield ""
+            for path, reason in sorted(provider.absent.items()):
+                yield f"- `{path}`: {reason}"
         if provider.accepted:
             yield ""
             yield "Accepted without effect:"

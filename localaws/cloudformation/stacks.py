@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localaws.cloudformation.parameters import GivenParameter
@@ -94,8 +94,15 @@ class Stack:
     def note(
         self, logical_id: str, kind: str, status: str, *, physical_id: str = "", reason: str | None = None
     ) -> None:
-        """Add one event to the history."""
-        self.events.append(StackEvent(logical_id, kind, status, physical_id=physical_id, reason=reason))
+        """Add one event to the history, later than the last by a millisecond at least.
+
+        AWS tells milliseconds, by which the CDK CLI sorts events, newest first: two of one are shown the wrong way.
+        """
+        at = datetime.now(UTC)
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        if self.events:
+            at = max(at, self.events[-1].at + timedelta(milliseconds=1))
+        self.events.append(StackEvent(logical_id, kind, status, physical_id=physical_id, reason=reason, at=at))
 
     @property
     def exports(self) -> dict[str, str]:

@@ -42,13 +42,17 @@ _NO_CREDENTIALS = {
 
 @dataclass(frozen=True)
 class AccessDecision:
-    """One permission check: the role, its session, the action and resource, and whether it was allowed."""
+    """One permission check: the role, its session, the action and resource, and whether it was allowed.
+
+    ``via`` is the service by way of which a key is used, as ``kms:ViaService`` has it.
+    """
 
     role: str
     session: str
     action: str
     resource: str
     allowed: bool
+    via: str = ""
 
 
 _denials = BoundedLog(logging.getLogger("localaws.iam"), lines=20, seconds=10)
@@ -284,7 +288,8 @@ class _Verdict:
 
 def _decide(ctx: Context, principal: Principal, need: Need, resource: str) -> _Verdict:
     decision, why = _judged(ctx, principal, need, resource)
-    _record(principal, need.action, resource, allowed=decision.allowed)
+    via = str(need.context.get("kms:viaservice") or "")
+    _record(principal, need.action, resource, allowed=decision.allowed, via=via)
     if decision.allowed:
         return _decide_on_key(ctx, principal, need, resource)
     _denials.warn("denied %s to %s on %s", need.action, principal.arn, ascii(resource)[1:-1][:300])
@@ -332,8 +337,8 @@ def _unknown(given: Supplied) -> str:
     )
 
 
-def _record(principal: Principal, action: str, resource: str, *, allowed: bool = False) -> None:
+def _record(principal: Principal, action: str, resource: str, *, allowed: bool = False, via: str = "") -> None:
     """Record a decision about a role's call."""
     session = principal.session
     if session is not None:
-        _decisions.append(AccessDecision(session.role, session.session_name, action, resource, allowed))
+        _decisions.append(AccessDecision(session.role, session.session_name, action, resource, allowed, via))

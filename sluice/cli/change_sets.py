@@ -23,6 +23,7 @@ from sluice.cli.cloud_assembly import Asset, DeclaredStack, write_zip
 from sluice.cli.deployment import client
 from sluice.cli.outdated import outdated
 from sluice.errors import CommandError
+from sluice.partitions import address_suffix, partition_of
 
 #: Types whose resources hold what cannot be made again from a template.
 HOLDING_DATA: Final = frozenset(
@@ -210,8 +211,8 @@ class Published:
     def filled(self, text: str) -> str:
         """Return ``text`` with CDK's placeholders filled in."""
         filled = text.replace("${AWS::AccountId}", self._account).replace("${AWS::Region}", self._region)
-        filled = filled.replace("${AWS::Partition}", "aws")
-        return filled.replace("s3://", f"https://s3.{self._region}.amazonaws.com/", 1)
+        filled = filled.replace("${AWS::Partition}", partition_of(self._region))
+        return filled.replace("s3://", f"https://s3.{self._region}.{address_suffix(self._region)}/", 1)
 
     def template(self, text: str, stack: DeclaredStack) -> dict[str, str]:
         """Return how a call is given a template's text: as it is, or where it was put beside the stack's own.

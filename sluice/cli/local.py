@@ -19,9 +19,10 @@ from pathlib import Path
 from localaws import folders
 from sluice.cli.assembly import assembly_folder, bytecode, is_local_aws, synthesize
 from sluice.cli.local_access import access, export, folder_mark
-from sluice.environments import declared_environment
+from sluice.environments import Environment, declared_environment
 from sluice.errors import CommandError
 from sluice.folders import ProjectFolder, needed_project, present_project
+from sluice.partitions import USUAL, partition_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ def start(
     """
     _refuse_second(data)
     project = needed_project(contracts)
-    region = declared_environment(project.environments, environment).region
+    declared = declared_environment(project.environments, environment)
+    _refuse_elsewhere(declared, project)
+    region = declared.region
     port = free_port(port, project)
     data = _own(data)
     began = time.perf_counter()
@@ -155,6 +158,23 @@ def _refuse_second(data: Path) -> None:
         safe="it goes on, with its data.",
         next_step="`sluice deploy` brings it to what is declared now; `sluice down` ends it.",
         file=str(data),
+    )
+
+
+def _refuse_elsewhere(declared: Environment, project: ProjectFolder) -> None:
+    """Raise ``CommandError`` for an environment that cannot be as it is declared on one machine."""
+    if declared.vpc is not None:
+        field, why = "vpc", "the local AWS has no VPC: functions would run outside of the network that is declared"
+    elif (partition := partition_of(declared.region)) != USUAL:
+        field, why = "region", f"{declared.region} is of the partition {partition}, and the local AWS is of {USUAL}"
+    else:
+        return
+    raise CommandError(
+        f"{project.environments}: {declared.name}: `{field}`: {why}.",
+        safe="nothing was started.",
+        next_step="run another environment here; `sluice deploy --account` deploys this one.",
+        value=declared.name,
+        file=str(project.environments),
     )
 
 

@@ -35,6 +35,7 @@ NOT_RUN = {
     ("docs/how-to/deliver.md", "aws iam create-open-id-connect-provider", "account"),
     ("docs/how-to/deliver.md", "gh api repos/OWNER/NAME", "account"),
     ("docs/how-to/deliver.md", "cdk synth --quiet", "account"),
+    ("docs/how-to/deliver.md", "uv pip compile", "installs"),
     ("docs/how-to/deploy.md", "unset AWS_ENDPOINT_URL", "account"),
     ("docs/how-to/deploy.md", "npx aws-cdk@2 bootstrap", "account"),
     ("docs/how-to/deploy.md", "sluice deploy --account --env prod --dry-run", "account"),

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +23,30 @@ from botocore.exceptions import ClientError
 
 from localaws.cloudformation.yaml_templates import read_yaml
 from sluice.cli.assembly import NODE
-from sluice.cli.starting import CDK_CLI, render
+from sluice.cli.starting import render
 from tests.end_to_end.from_wheel import environment_from_wheel, upgrade
 from tests.folders import CACHE, ROOT
 
 REGION = "us-east-1"
 REPOSITORY = {"Owner": "owner", "OwnerId": "123456", "Repository": "shop", "RepositoryId": "789012"}
-#: What `npm install --global` does here: the locked CLI is there, and no other may be asked for.
+#: What `npm ci` does here: the locked CLI is in the project, and no other may be asked for.
 NPM = f"""#!/bin/sh
-test "$*" = "install --global aws-cdk@{CDK_CLI}" || {{ echo "npm $*"; exit 1; }}
-printf '#!/bin/sh\\nexec "{NODE}" "{ROOT}/node_modules/.bin/cdk" "$@" --no-notices\\n' > "$(dirname "$0")/cdk"
-chmod +x "$(dirname "$0")/cdk"
+test "$*" = "ci --ignore-scripts" || {{ echo "npm $*"; exit 1; }}
+grep -q '"node_modules/aws-cdk"' package-lock.json && mkdir -p node_modules/.bin
+ln -s "{(ROOT / "node_modules/aws-cdk/bin/cdk").resolve()}" node_modules/.bin/cdk
 """
 #: `pip install` takes the wheel in the project; the rest is in the environment, which knows no index.
 GH = """#!/bin/sh
 test "$*" = "api repos/owner/shop/commits/main --jq .sha" && test -n "$GH_TOKEN" && cat "$HOME/head"
 """
 PIP = """#!/bin/sh
-test "$*" = "install -r requirements.txt" || { echo "pip $*"; exit 1; }
-grep -q '^./wheels/.*[.]whl$' requirements.txt && ls $(grep '^./wheels/' requirements.txt)
+case "$*" in
+  "install --require-hashes -r requirements.lock") grep -q -- '--hash=sha256:' requirements.lock;;
+  "install --no-deps -r requirements.txt")
+    grep -q '^./wheels/.*[.]whl$' requirements.txt && ls $(grep '^./wheels/' requirements.txt);;
+  check) ;;
+  *) echo "pip $*"; exit 1;;
+esac
 """
 
 
@@ -54,6 +59,8 @@ class Runner:
     bin: Path
     endpoint: str
     commit: str = "0123abc"
+    #: What jobs hand on, by `needs.<job>.outputs.<name>`.
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def workflow(self) -> dict[str, Any]:
         return dict(yaml.load((self.project / ".github/workflows/ci.yml").read_text(), Loader=yaml.BaseLoader))
@@ -62,6 +69,8 @@ class Runner:
         """Run a job's steps in order, each as bash runs it there; return all that they said."""
         job, folder, said = self.workflow()["jobs"][name], self.root / name, ""
         keys: dict[str, str] = {}
+        told_on = self.root / "output"
+        told_on.write_text("")
         for step in job["steps"]:
             action, given = step.get("uses", "").partition("@")[0], step.get("with", {})
             if action == "actions/checkout":
@@ -77,11 +86,21 @@ class Runner:
                 assert variable is not None
                 keys = self.session(roles[variable[1]])
             elif "run" in step:
-                told = {"GITHUB_REPOSITORY": "owner/shop", "GITHUB_SHA": self.commit} | step.get("env", {})
+                named = {key: self.filled(value) for key, value in step.get("env", {}).items()}
+                told = {"GITHUB_REPOSITORY": "owner/shop", "GITHUB_SHA": self.commit, "GITHUB_OUTPUT": str(told_on)}
+                told |= named
                 said += self.shell(step["run"], folder, keys | told)
             else:
                 assert action in {"actions/setup-python", "actions/setup-node"}, step
+        written = dict(line.split("=", 1) for line in told_on.read_text().splitlines())
+        for key, value in job.get("outputs", {}).items():
+            (output,) = re.fullmatch(r"\$\{\{ steps\.\w+\.outputs\.(\w+) \}\}", value).groups()  # type: ignore[union-attr]
+            self.outputs[f"needs.{name}.outputs.{key}"] = written[output]
         return said
+
+    def filled(self, text: str) -> str:
+        """Return a step's variable, in which outputs of other jobs are filled in."""
+        return re.sub(r"\$\{\{ (needs\.[\w.]+) \}\}", lambda found: self.outputs[found[1]], text)
 
     def shell(self, command: str, folder: Path, keys: Mapping[str, str]) -> str:
         nobody = ("VIRTUAL_ENV", "PYTHONPATH", "JSII_NODE")
@@ -181,7 +200,7 @@ def test_a_change_is_tested_told_merged_and_deployed_by_roles_that_may_do_no_mor
     keys = runner.session(roles["AWS_ROLE_DIFF"])
     for command in (
         "sluice deploy --account --env dev --assembly build/dev -- --require-approval never",
-        "cdk deploy --all --app build/dev --require-approval never",
+        "node_modules/.bin/cdk deploy --all --app build/dev --require-approval never",
     ):
         with pytest.raises(AssertionError, match=r"could not be used to assume .*-role-"):
             runner.shell(command, runner.root / "diff", keys)
@@ -207,6 +226,13 @@ def test_a_change_is_tested_told_merged_and_deployed_by_roles_that_may_do_no_mor
         runner.job("dev", roles)
     assert [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]] == before
     (runner.root / "head").write_text(f"{runner.commit}\n")
+    # What is not what was tested is not deployed: the artifact's seal is another.
+    tested = runner.outputs["needs.test.outputs.dev"]
+    runner.outputs["needs.test.outputs.dev"] = "0" * 64
+    with pytest.raises(AssertionError, match=r"sealed\.json: its digest is \w+, and what was tested is '0000"):
+        runner.job("dev", roles)
+    assert [stack["StackName"] for stack in formation.describe_stacks()["Stacks"]] == before
+    runner.outputs["needs.test.outputs.dev"] = tested
     runner.job("dev", roles)
     now = {stack["StackName"]: stack["StackStatus"] for stack in formation.describe_stacks()["Stacks"]}
     deployed = {name: now[name] for name in now if name not in before}
@@ -225,7 +251,7 @@ def test_prod_is_deployed_as_dev_is() -> None:
     jobs = jobs_of()
     as_dev = json.loads(json.dumps(jobs["prod"]).replace("PROD", "DEV").replace("prod", "dev"))
     assert {**as_dev, "needs": "test"} == jobs["dev"]
-    assert jobs["prod"]["needs"] == "dev"
+    assert jobs["prod"]["needs"] == ["test", "dev"]
 
 
 def test_jobs_run_when_they_are_to_and_only_those_with_a_role_get_a_token() -> None:
@@ -245,7 +271,7 @@ def test_jobs_run_when_they_are_to_and_only_those_with_a_role_get_a_token() -> N
         (None, None), (None, None), ("dev", "dev"), ("prod", "prod"),
     ]  # fmt: skip
     assert {name: job.get("needs") for name, job in jobs.items()} == {
-        "test": None, "diff": "test", "dev": "test", "prod": "dev",
+        "test": None, "diff": "test", "dev": "test", "prod": ["test", "dev"],
     }  # fmt: skip
 
 

@@ -77,6 +77,13 @@ def before(shop: Shop, tmp_path: Path) -> Earlier:
     return found
 
 
+def code_of(shop: Shop) -> dict[str, str]:
+    """Return the sum of the code of each function of prod."""
+    pages = shop.client("lambda").get_paginator("list_functions").paginate()
+    functions = [each for page in pages for each in page["Functions"]]
+    return {each["FunctionName"]: each["CodeSha256"] for each in functions if "-prod-" in each["FunctionName"]}
+
+
 @pytest.mark.proof
 def test_an_earlier_deployment_is_upgraded_with_its_data_and_rolled_back(shop: Shop, before: Earlier) -> None:
     before.run("deploy", "--env", "prod")
@@ -87,6 +94,8 @@ def test_an_earlier_deployment_is_upgraded_with_its_data_and_rolled_back(shop: S
         shop.rows("prod", "gold.daily_visits"),
     )
     assert len(bronze) == ACCEPTED
+    code = code_of(shop)
+    assert len(code) > 5
 
     shop.run("deploy", "--env", "prod")
     assert shop.rows("prod", "bronze.visits") == bronze
@@ -100,6 +109,7 @@ def test_an_earlier_deployment_is_upgraded_with_its_data_and_rolled_back(shop: S
     shop.run("refresh", "--env", "prod", "--wait", "--timeout", "300")
 
     before.run("deploy", "--env", "prod")
+    assert {name: code_of(shop)[name] for name in code} == code, "what was rolled back to is what ran before"
     assert len(shop.rows("prod", "bronze.visits")) == ACCEPTED + 1
     assert shop.rows("prod", "gold.daily_visits") == refreshed
     before.deliver("prod", "three.csv", LATEST)

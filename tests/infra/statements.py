@@ -25,16 +25,26 @@ class Held:
     place: int
     body: Document
 
-    def covers(self, action: str, resource: str) -> bool:
-        """Return whether it is about this call, whatever its conditions say."""
+    @property
+    def uses(self) -> set[str]:
+        """Return its actions; of a key with the service by way of which it is used, as ``kms:Decrypt by sns``."""
+        via = self.body.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "")
+        by = "".join(f" by {service.partition('.')[0]}" for service in listed(via) if service)
+        return {f"{action}{by}" for action in listed(self.body["Action"])}
+
+    def covers(self, made: AccessDecision) -> bool:
+        """Return whether it is about this call; of its conditions the service that a key is used by way of counts."""
         patterns = [_any_caller(each) for each in listed(self.body["Resource"])]
-        return action in listed(self.body["Action"]) and any(
-            each == "*" or wildcards.matches(each, resource) for each in patterns
+        via = self.body.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", made.via)
+        return (
+            made.action in listed(self.body["Action"])
+            and made.via in listed(via)
+            and any(each == "*" or wildcards.matches(each, made.resource) for each in patterns)
         )
 
     def __str__(self) -> str:
-        actions, resources = listed(self.body["Action"]), listed(self.body["Resource"])
-        return f"{self.role}: {', '.join(actions)} on {resources[0]}{' …' if len(resources) > 1 else ''}"
+        resources = listed(self.body["Resource"])
+        return f"{self.role}: {', '.join(sorted(self.uses))} on {resources[0]}{' …' if len(resources) > 1 else ''}"
 
 
 def _any_caller(pattern: str) -> str:
@@ -116,15 +126,12 @@ def hung_on(statement: Held, others: list[Held], made: list[AccessDecision]) -> 
     return any(
         each.role == statement.role
         and each.allowed
-        and statement.covers(each.action, each.resource)
-        and not any(other != statement and other.covers(each.action, each.resource) for other in others)
+        and statement.covers(each)
+        and not any(other != statement and other.covers(each) for other in others)
         for each in made
     )
 
 
 def refused_without(statement: Held, made: list[AccessDecision]) -> bool:
     """Return whether something was refused that this statement is about."""
-    return any(
-        each.role == statement.role and not each.allowed and statement.covers(each.action, each.resource)
-        for each in made
-    )
+    return any(each.role == statement.role and not each.allowed and statement.covers(each) for each in made)

@@ -10,16 +10,20 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.session import get_session
 from hypothesis import event, given
 from hypothesis import strategies as st
 
 from sluice.environments import LOG_DAYS, Environment, read_environments
 from sluice.errors import EnvironmentRefused
+from sluice.partitions import address_suffix, partition_of
+from sluice.vpc import Vpc, read_vpc
 from tests.folders import ENVIRONMENTS, ROOT
 
 SETTINGS = [each.name for each in fields(Environment) if each.name not in ("name", "name_prefix")]
 ROLE = "arn:aws:iam::111122223333:role/Analysts"
 SOUND = {"region": "eu-central-1", "keep_data": True}
+NETWORK = {"subnets": {"subnet-0a1b2c3d": "eu-central-1a"}, "security_groups": ["sg-0a1b2c3d"]}
 
 
 def read(folder: Path, settings: Any, *, prefix: Any = "shop", name: str = "dev") -> Environment:
@@ -90,12 +94,66 @@ def test_roles_for_people_name_whom_they_are_for_and_never_everybody(tmp_path: P
 
 
 def test_a_role_is_for_those_who_are_named(tmp_path: Path) -> None:
-    others = ["arn:aws-us-gov:iam::111122223333:user/team/ana", "arn:aws:iam::444455556666:root"]
+    others = ["arn:aws:iam::111122223333:user/team/ana", "arn:aws:iam::444455556666:root"]
     found = read(
         tmp_path, {**SOUND, "analysts": [ROLE], "stewards": others, "producers": {"orders": [ROLE], "clicks": []}}
     )
     assert (found.analysts, found.stewards, found.operators) == ((ROLE,), tuple(others), ())
     assert found.producers == {"orders": (ROLE,), "clicks": ()}
+
+
+@pytest.mark.parametrize(
+    ("region", "own"), [("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_arns_are_of_the_partition_of_the_region(tmp_path: Path, region: str, own: str) -> None:
+    for partition in ("aws", "aws-cn", "aws-us-gov"):
+        role = ROLE.replace("arn:aws:", f"arn:{partition}:")
+        boundary = f"arn:{partition}:iam::111122223333:policy/bound"
+        for settings in (
+            {"permissions_boundary": boundary}, {"analysts": [role]}, {"stewards": [role]}, {"operators": [role]},
+            {"producers": {"orders": [role]}},
+        ):  # fmt: skip
+            if partition == own:
+                read(tmp_path, {**SOUND, "region": region, **settings})
+                continue
+            with pytest.raises(EnvironmentRefused, match=f"is of the partition {partition}, and {region} is of {own}"):
+                read(tmp_path, {**SOUND, "region": region, **settings})
+
+
+def test_regions_are_of_the_partitions_that_botocore_knows() -> None:
+    session = get_session()
+    suffixes = {each["partition"]: each["dnsSuffix"] for each in session.get_data("endpoints")["partitions"]}
+    for partition in ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-f"):
+        regions = session.get_available_regions("s3", partition)
+        assert regions
+        assert {partition_of(region) for region in regions} == {partition}
+        assert {address_suffix(region) for region in regions} == {suffixes[partition]}
+
+
+def test_a_network_is_declared_by_ids(tmp_path: Path) -> None:
+    found = read(tmp_path, {**SOUND, "vpc": NETWORK}).vpc
+    assert found == Vpc({"subnet-0a1b2c3d": "eu-central-1a"}, ("sg-0a1b2c3d",))
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "why"),
+    [
+        ("subnets", {}, "vpc.subnets: it holds 1 to 16 lines"),
+        ("subnets", ["subnet-0a1b2c3d"], "vpc.subnets: it holds 1 to 16 lines"),
+        ("subnets", {f"subnet-0a1b2c{n}": "eu-central-1a" for n in range(10, 27)}, "it holds 1 to 16 lines"),
+        ("subnets", {"vpc-0a1b2c3d": "eu-central-1a"}, "'vpc-0a1b2c3d' is no subnet's id"),
+        ("subnets", {"subnet-0a1b2c3d": "us-east-1a"}, "'us-east-1a' is no availability zone of eu-central-1"),
+        ("subnets", {"subnet-0a1b2c3d": "eu-central-1"}, "'eu-central-1' is no availability zone"),
+        ("security_groups", [], "it holds a list of 1 to 5 ids"),
+        ("security_groups", [f"sg-0a1b2c3{n}" for n in range(6)], "it holds a list of 1 to 5 ids"),
+        ("security_groups", ["group"], "'group' is no security group's id"),
+        ("security_groups", ["sg-0a1b2c3d", "sg-0a1b2c3d"], "an id stands in it twice"),
+        ("name", "x", "`security_groups: [sg-…, …]`, and nothing else"),
+    ],
+)
+def test_what_is_no_network_is_refused(tmp_path: Path, part: str, value: Any, why: str) -> None:
+    with pytest.raises(EnvironmentRefused, match=re.escape(why)):
+        read(tmp_path, {**SOUND, "vpc": {**NETWORK, part: value}})
 
 
 @pytest.mark.parametrize("field", ["analysts", "stewards", "operators", "producers"])
@@ -173,6 +231,7 @@ def test_a_file_that_declares_none_is_refused(tmp_path: Path, text: str, why: st
 SOME = st.sampled_from([
     True, 7, 24, 90, 128, 512, 1769, 3008, "", "eu-central-1", "111122223333", 111122223333, "shop_", {"team": "a"}, {},
     "arn:aws:iam::aws:policy/PowerUserAccess", [ROLE], {"orders": [ROLE]}, {"orders": []},
+    NETWORK,
 ])  # fmt: skip
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -203,6 +262,8 @@ def test_whatever_stands_in_a_field_is_read_as_it_is_or_refused(
         return
     event(f"{name} read")
     asked = str(value) if name == "account" else _held(value)
+    if name == "vpc":
+        asked = read_vpc(value, str(SOUND["region"]))
     assert (getattr(found, name), type(getattr(found, name))) == (asked, type(asked))
     others = {each for each in SETTINGS if each != name}
     plain = read(folder, SOUND)
@@ -212,12 +273,13 @@ def test_whatever_stands_in_a_field_is_read_as_it_is_or_refused(
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_field_reads_one_of_those_values(tmp_path: Path, name: str) -> None:
     read_ones = 0
-    for value in (True, 7, 24, 512, 1 << 30, "", "eu-central-1", {"team": "a"}, [ROLE], {"a": [ROLE]}):
+    for value in (True, 7, 24, 512, 1 << 30, "", "eu-central-1", {"team": "a"}, [ROLE], {"a": [ROLE]}, NETWORK):
         with suppress(EnvironmentRefused):
             found = getattr(read(tmp_path, {**SOUND, name: value}), name)
-            read_ones += found in (value, *([tuple(value)] if isinstance(value, list) else [])) or found == {
-                "a": (ROLE,)
-            }
+            read_ones += found in (value, *([tuple(value)] if isinstance(value, list) else [])) or found in (
+                {"a": (ROLE,)},
+                read_vpc(NETWORK, "eu-central-1"),
+            )
     assert read_ones
 
 

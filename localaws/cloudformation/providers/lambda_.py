@@ -236,6 +236,10 @@ PROVIDERS = (
             "RuntimeManagementConfig": "the runtime is this machine's",
             "RecursiveLoop": "loops are not detected locally",
         },
+        absent={
+            "VpcConfig": "there is no VPC on one machine, and a function outside of its own would prove nothing of it; "
+            "leave it out of what is deployed here"
+        },
         required=frozenset({"Code", "Role"}),
         attributes=frozenset({"Arn"}),
         create=_create_function,

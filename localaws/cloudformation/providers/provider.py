@@ -89,6 +89,8 @@ class Provider:
     update: Update | None = None
     configure: Configure | None = None
     accepted: Mapping[str, str] = field(default_factory=dict)
+    #: Properties that cannot be had on one machine, each with the reason, which the refusal says.
+    absent: Mapping[str, str] = field(default_factory=dict)
     attributes: frozenset[str] | None = frozenset()
     immutable: frozenset[str] = frozenset()
     name_property: str | None = None
@@ -125,6 +127,8 @@ class Provider:
     def refused(self, properties: Mapping[str, Any]) -> str | None:
         """Return why properties cannot be deployed, or None; asked in the plan, and again when all values are known."""
         for path in _unknown(properties, self._tree, ""):
+            if path in self.absent:
+                return f"{path}: {self.absent[path]}"
             return (
                 f"the property {path} is not known to localaws, which neither honours nor ignores it "
                 "(`python -m localaws coverage` lists what is known)"

@@ -32,6 +32,10 @@ def deploy(  # noqa: PLR0917  options of a command
         Path | None,
         typer.Option("--assembly", help="Deploy this cloud assembly, made by `cdk synth --output`, as it is."),
     ] = None,
+    sealed: Annotated[
+        str | None,
+        typer.Option("--sealed", help="The digest of `sluice seal`, which the --assembly must still have."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what changed as one JSON object.")] = False,
     cdk: Annotated[
         list[str] | None, typer.Argument(help="After --: further options of `cdk deploy`, with --account.")
@@ -40,13 +44,17 @@ def deploy(  # noqa: PLR0917  options of a command
     """Bring the local AWS that runs, or with --account an AWS account, to what is declared now; data are kept."""
     from sluice.cli import account_deploying, deploying, local
     from sluice.cli.console import progress
+    from sluice.cli.sealing import check_seal
     from sluice.cli.standing import Standing
     from sluice.folders import needed_project
 
     here = needed_project(contracts or ())
     folders = contracts or [here.contracts]
+    if sealed is not None and assembly is None:
+        raise typer.BadParameter("--sealed says what an --assembly must be, and there is none")
     if assembly:
         _refuse_assembly(assembly, env, bool(contracts))
+        check_seal(assembly, sealed)
     if account:
         raise typer.Exit(
             account_deploying.deploy(

@@ -9,6 +9,7 @@ from dataclasses import MISSING, fields
 
 from sluice import environments
 from sluice.environments import _NUMBERS, _PEOPLE, _SWITCHES, _TEXTS, LOG_DAYS, Environment
+from sluice.vpc import ALLOWED
 from tests.docs.reference.page import page, said, table
 
 BEGINS = """`name_prefix` begins the name of each stack: at most 30 small letters, digits and single `-`.
@@ -63,5 +64,6 @@ def _allowed(name: str) -> str:
         "log_days": ", ".join(map(str, LOG_DAYS)),
         "tags": "at most 50 `key: value`",
         "producers": "`dataset: [ARN, …]`",
+        "vpc": ALLOWED,
         **dict.fromkeys(_PEOPLE, "a list of ARNs: of roles, users, an account's `root`"),
     }[name]

@@ -329,6 +329,13 @@ def test_clients_read_stacks_through_the_api(deploy: Deploy, local_aws: LocalAws
         cfn.describe_stacks(StackName="no-such-stack")
 
 
+def test_of_two_events_the_later_one_has_a_later_millisecond(deploy: Deploy) -> None:
+    stack = deploy(**{f"P{number}": parameter("a") for number in range(20)})
+    times = [event.at for event in stack.events]
+    assert len(times) == 42
+    assert times == sorted({at.replace(microsecond=at.microsecond // 1000 * 1000) for at in times})
+
+
 def test_events_come_in_pages_newest_first_which_new_ones_do_not_move(deploy: Deploy, local_aws: LocalAws) -> None:
     for value in range(60):
         stack = deploy(P=parameter(str(value)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from localaws.cloudformation.coverage import coverage
 from localaws.cloudformation.errors import StackFailed, UnknownProperty
 from localaws.cloudformation.providers import PROVIDERS
 from localaws.cloudformation.providers.api import camel, shaped
@@ -349,6 +350,14 @@ def test_a_container_image_and_another_language_are_refused(deploy: Deploy) -> N
         PROVIDERS["AWS::Lambda::Function"].check(node, stack="s", logical_id="F")
     with pytest.raises(UnknownProperty, match=r"Code\.ImageUri"):
         deploy(F={"Type": "AWS::Lambda::Function", "Properties": image})
+
+
+def test_a_function_in_a_vpc_is_refused_with_the_reason(deploy: Deploy) -> None:
+    placed = {"VpcConfig": {"SubnetIds": ["subnet-0a1b2c3d"], "SecurityGroupIds": ["sg-0a1b2c3d"]}}
+    given = {"Code": {"ZipFile": "x"}, "Role": "r", "Runtime": "python3.13", **placed}
+    with pytest.raises(UnknownProperty, match=r"VpcConfig: there is no VPC on one machine"):
+        deploy(F={"Type": "AWS::Lambda::Function", "Properties": given})
+    assert "- `VpcConfig`: there is no VPC" in coverage()
 
 
 def test_a_repository_of_images_is_made_changed_and_deleted(deploy: Deploy, local_aws: LocalAws) -> None:

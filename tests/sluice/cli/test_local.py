@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -276,3 +277,23 @@ def test_another_start_from_the_same_folder_names_the_one_that_runs(
     assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:10")  # a shell that talks to another one means that
     assert local.adopt_running(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("region", "more", "named"),
+    [
+        ("us-east-1", "vpc: {subnets: {subnet-0a1b2c3d: us-east-1a}, security_groups: [sg-0a1b2c3d]}", "`vpc`"),
+        ("cn-north-1", "log_days: 7", "`region`: cn-north-1 is of the partition aws-cn"),
+        ("us-gov-west-1", "log_days: 7", "`region`: us-gov-west-1 is of the partition aws-us-gov"),
+    ],
+)
+def test_what_cannot_be_on_one_machine_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: str, more: str, named: str
+) -> None:
+    declared = f"name_prefix: shop\nenvironments:\n  dev:\n    region: {region}\n    keep_data: false\n    {more}\n"
+    (tmp_path / "environments.yaml").write_text(declared)
+    (tmp_path / "cdk.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CommandError, match=re.escape(f"environments.yaml: dev: {named}")) as told:
+        local.start(0, [], data=tmp_path / "run", environment="dev", detached=True)
+    assert told.value.safe == "nothing was started."
