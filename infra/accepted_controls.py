@@ -192,9 +192,12 @@ TRACED = (
     "AwsSolutions-IAM5[Resource::*]",
     "X-Ray knows no resources of segments and telemetry; Lambda sends both under the function's role.",
 )
-#: Of the roles of functions and of the Spark job, where `vpc` is set: by resource.
+#: Of the roles of functions and of the Spark job, where `vpc` is set: why everything, and why these interfaces.
+_EVERYTHING = {
+    True: "Lambda asks whether the role may keep and see interfaces anywhere; the function's own code is denied it.",
+    False: "EC2 describes interfaces, subnets and routes of the whole account only; Glue does so under the job's role.",
+}
 PLACED = {
-    "*": "EC2 describes interfaces and subnets of the whole account only; the function's own code is denied it.",
     "arn:{partition}:ec2:{region}:<AWS::AccountId>:network-interface/*": (
         "AWS names the interfaces by which it connects a function or a job to the subnets that the environment names."
     ),
@@ -219,11 +222,14 @@ def accept_controls(stacks: Iterable[Stack], environment: Environment) -> None:
                 acknowledge_control(stack.node.find_child(f"{each.node.id}Role"), *TRACED)
             is_placed = isinstance(each, lambda_.Function) or each.node.id == _SPARK
             if is_placed and environment.vpc:
-                _accept_placed(stack, each if each.node.id == _SPARK else stack.node.find_child(f"{each.node.id}Role"))
+                _accept_placed(stack, each)
 
 
-def _accept_placed(stack: Stack, role: IConstruct) -> None:
-    """Accept what a role needs to be connected to the environment's subnets."""
+def _accept_placed(stack: Stack, placed: IConstruct) -> None:
+    """Accept what a function's role, or the job's, needs to be connected to the environment's subnets."""
+    is_function = placed.node.id != _SPARK
+    role = stack.node.find_child(f"{placed.node.id}Role") if is_function else placed
+    acknowledge_control(role, "AwsSolutions-IAM5[Resource::*]", _EVERYTHING[is_function])
     for resource, reason in PLACED.items():
         named = resource.format(partition=stack.partition, region=stack.region)
         acknowledge_control(role, f"AwsSolutions-IAM5[Resource::{named}]", reason)

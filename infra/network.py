@@ -14,8 +14,9 @@ from sluice.vpc import Vpc
 
 from . import grants
 
-#: What Lambda does under a function's role to connect it: the policy AWSLambdaVPCAccessExecutionRole, as narrow as EC2
-#: has it. https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+#: What Lambda does under a function's role to connect it: the policy AWSLambdaVPCAccessExecutionRole. Lambda asks
+#: beforehand whether the role may, and of all but the first for everything: a narrower right may be none to it.
+#: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 _MAKE = "ec2:CreateNetworkInterface"
 _KEEP = ("ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
 _LOOK = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
@@ -41,8 +42,7 @@ def place_function(function: lambda_.Function, vpc: Vpc) -> None:
     )
     stack = Stack.of(function)
     grants.allow(role, [_MAKE], _interfaces(stack, list(vpc.subnets), vpc))
-    grants.allow(role, _KEEP, _interfaces(stack, [], None))
-    grants.allow(role, _LOOK, ["*"])
+    grants.allow(role, [*_KEEP, *_LOOK], ["*"])
     # The key is there when the call is the function's own, and is not when Lambda makes it.
     own_code = iam.PolicyStatement(
         effect=iam.Effect.DENY,

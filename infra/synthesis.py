@@ -11,11 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, CfnParameter, CfnRule, CfnRuleAssertion, Fn, Stack, Tags
+import jsii
+from aws_cdk import (
+    App,
+    CfnParameter,
+    CfnRule,
+    CfnRuleAssertion,
+    Fn,
+    IResolveContext,
+    IStringProducer,
+    Lazy,
+    Stack,
+    Tags,
+)
 from aws_cdk import aws_iam as iam
 
 from sluice.environments import Environment, declared_environment
-from sluice.errors import CommandError, SluiceError
+from sluice.errors import CommandError, SluiceError, WrongArgument
 from sluice.folders import ProjectFolder, needed_project
 from sluice.project import Project
 from sluice.transforms.discover import transform_folders
@@ -105,20 +117,48 @@ def read_outputs_anew(stack: Stack) -> None:
 
     What a stack reads of another (``Fn::GetStackOutput``) is read when it is updated, and the CLI passes over a stack
     whose template is the same: of data that were made anew, it would keep the old names. It passes over none that has a
-    parameter of Parameter Store, but for those with ``[cdk:skip]``. The one that is taken is there in any case:
+    parameter of Parameter Store, but for those with ``[cdk:skip]``. The one that is taken is that of CDK's bootstrap,
+    by which the stack's own synthesizer looks for its version; a stack without one is refused when it is synthesized:
     https://github.com/aws/aws-cdk-cli/blob/main/packages/@aws-cdk/toolkit-lib/lib/api/cloudformation/cfn-api.ts
     """
     there = CfnParameter(
         stack,
         "ReadAnew",
         type="AWS::SSM::Parameter::Value<String>",
-        default=f"/cdk-bootstrap/{stack.synthesizer.bootstrap_qualifier}/version",
+        default=Lazy.uncached_string(_BootstrapVersion(stack)),
         description="With it the CDK CLI looks at each deployment for changed outputs of other stacks",
     )
     # Something has to take its value, and no resource may change with it.
     empty = Fn.condition_equals(there.value_as_string, "")
     holds = CfnRuleAssertion(assert_=Fn.condition_not(empty), assert_description="CDK's bootstrap has a version")
     CfnRule(stack, "ReadsAnew", assertions=[holds])
+
+
+@jsii.implements(IStringProducer)
+class _BootstrapVersion:
+    """The name of the parameter by which a stack looks for the version of CDK's bootstrap.
+
+    Which one it is, if any, the stack's synthesizer alone knows, and says when it synthesizes.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def produce(self, context: IResolveContext) -> str:
+        """Return the name; raise ``WrongArgument`` for a stack that has none."""
+        own = self._stack.node.try_find_child("BootstrapVersion")
+        if isinstance(own, CfnParameter):
+            return str(own.default)
+        if context.preparing:
+            return ""
+        raise WrongArgument(
+            f"The stack {self._stack.stack_name} has no parameter BootstrapVersion, so that read_outputs_anew has none "
+            "of Parameter Store to read: its synthesizer looks for no version of CDK's bootstrap.",
+            safe="nothing was deployed or changed.",
+            next_step="leave read_outputs_anew out for it and deploy it with --force, or give it a "
+            "DefaultStackSynthesizer with generate_bootstrap_version_rule.",
+            value=self._stack.stack_name,
+        )
 
 
 def _mark(app: App, environment: Environment, stack: Stack) -> None:

@@ -13,12 +13,16 @@ _BY_REGION: Final = {
     "us-isob-": "aws-iso-b",
     "us-isof-": "aws-iso-f",
     "us-iso-": "aws-iso",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
 }
 _SUFFIXES: Final = {
     "aws-cn": "amazonaws.com.cn",
     "aws-iso": "c2s.ic.gov",
     "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
     "aws-iso-f": "csp.hci.ic.gov",
+    "aws-eusc": "amazonaws.eu",
 }
 USUAL: Final = "aws"
 

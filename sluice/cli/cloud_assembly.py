@@ -17,6 +17,7 @@ from typing import Any
 from sluice.errors import CommandError
 
 _STACK, _ASSETS, _NESTED = "aws:cloudformation:stack", "cdk:asset-manifest", "cdk:cloud-assembly"
+_OLDER_ASSET = "aws:cdk:asset"
 #: Zips of the same content are the same bytes.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
@@ -95,6 +96,34 @@ def _assets(manifest: Path) -> Iterator[Asset]:
         for to in file["destinations"].values():
             zipped = file["source"].get("packaging") == "zip"
             yield Asset(manifest.parent / file["source"]["path"], zipped, to["bucketName"], to["objectKey"])
+
+
+def taken(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield what the manifests of an assembly have a deployment take: the manifest, and the file or folder."""
+    manifest = folder / "manifest.json"
+    for artifact in json.loads(manifest.read_text(encoding="utf-8")).get("artifacts", {}).values():
+        properties = artifact.get("properties", {})
+        named = [properties[each] for each in ("templateFile", "file", "directoryName") if each in properties]
+        told = artifact.get("additionalMetadataFile")
+        entries: dict[str, Any] = dict(artifact.get("metadata", {}))
+        if told is not None:
+            named.append(told)
+            entries |= json.loads((folder / told).read_text(encoding="utf-8"))
+        # Assets of the synthesizer before today's.
+        older = [each["data"]["path"] for some in entries.values() for each in some if each["type"] == _OLDER_ASSET]
+        yield from ((manifest, folder / path) for path in (*named, *older))
+        if artifact["type"] == _ASSETS:
+            yield from _sources(folder / properties["file"])
+        elif artifact["type"] == _NESTED:
+            yield from taken(folder / properties["directoryName"])
+
+
+def _sources(manifest: Path) -> Iterator[tuple[Path, Path]]:
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    for asset in (*content.get("files", {}).values(), *content.get("dockerImages", {}).values()):
+        for part in ("path", "directory"):
+            if part in asset["source"]:
+                yield manifest, manifest.parent / asset["source"][part]
 
 
 def write_zip(folder: Path, out: Path) -> None:

@@ -9,21 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sluice.cli.cloud_assembly import taken
 from sluice.errors import CommandError
 
 SEAL: Final = "sealed.json"
 #: Where the CDK CLI keeps archives that it made of assets, and takes them from again.
 _CACHE: Final = ".cache"
+#: By which it keeps two of its processes from one assembly; one that was killed leaves them.
+#: https://github.com/aws/aws-cdk-cli/blob/main/packages/@aws-cdk/toolkit-lib/lib/api/rwlock.ts
+_LOCK: Final = re.compile(r"(synth|read\.\d+\.\d+)\.lock(\.\w+)*")
 _NEXT = "take the assembly that was sealed, or synthesize, test and seal anew"
 
 
 def seal(assembly: Path) -> str:
     """Write what the assembly holds into it, and return the digest of that."""
+    _forget_archives(assembly)
+    _refuse_outside(assembly)
     text = json.dumps(dict(sorted(_contents(assembly))), indent=1) + "\n"
     (assembly / SEAL).write_text(text, encoding="utf-8")
     return hashlib.sha256(text.encode()).hexdigest()
@@ -48,8 +55,7 @@ def check_seal(assembly: Path, digest: str | None) -> None:
         wanted = {str(name): str(told) for name, told in sealed.items()}
     except (ValueError, AttributeError) as error:
         raise _broken(assembly / SEAL, f"it is no seal: {error}") from error
-    # Archives that were made of assets before would be uploaded instead of them.
-    shutil.rmtree(assembly / _CACHE, ignore_errors=True)
+    _forget_archives(assembly)
     found = dict(_contents(assembly))
     for name in sorted(wanted.keys() | found.keys()):
         if name not in found:
@@ -58,19 +64,60 @@ def check_seal(assembly: Path, digest: str | None) -> None:
             raise _broken(assembly / name, "it was not there when the assembly was sealed")
         if found[name] != wanted[name]:
             raise _broken(assembly / name, "it is another than when the assembly was sealed")
+    _refuse_outside(assembly)
+
+
+def _forget_archives(assembly: Path) -> None:
+    """Remove archives that were made of assets before: the CDK CLI would upload them instead of the assets."""
+    for folder in _assemblies(assembly):
+        cache = folder / _CACHE
+        try:
+            shutil.rmtree(cache)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _broken(
+                cache, f"the CDK CLI would upload what it holds, and it cannot be removed: {error}"
+            ) from error
+        if os.path.lexists(cache):
+            raise _broken(cache, "the CDK CLI would upload what it holds, and it is still there")
+
+
+def _assemblies(folder: Path) -> Iterator[Path]:
+    """Yield the folder of an assembly and those of the assemblies in it, as CDK calls them."""
+    yield folder
+    for within in sorted(folder.glob("assembly-*")):
+        if within.is_dir() and not within.is_symlink():
+            yield from _assemblies(within)
+
+
+def _refuse_outside(assembly: Path) -> None:
+    """Raise ``CommandError`` for a link or an asset that leads out of the assembly: nobody sealed what is there."""
+    inside = assembly.resolve()
+    try:
+        declared = list(taken(assembly))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise _broken(assembly, f"what its manifests name cannot be read: {error!r}") from error
+    links = ((path, path) for path in _paths(assembly) if path.is_symlink())
+    for told_in, path in (*declared, *links):
+        if not path.resolve().is_relative_to(inside):
+            raise _broken(told_in, f"it leads out of the assembly, to {path.resolve()}, which no seal covers")
 
 
 def _contents(assembly: Path) -> Iterator[tuple[str, str]]:
     """Yield each file below the assembly by its path within, with what counts of it."""
+    for path in _paths(assembly):
+        lock = path.parent == assembly and _LOCK.fullmatch(path.name) and not path.is_symlink()
+        if path != assembly / SEAL and not lock:
+            yield path.relative_to(assembly).as_posix(), _sum(path)
+
+
+def _paths(assembly: Path) -> Iterator[Path]:
+    """Yield files and links below the assembly."""
     for place, folders, names in os.walk(assembly):
         here = Path(place)
         links = [name for name in folders if (here / name).is_symlink()]
-        if here == assembly:
-            folders[:] = [name for name in folders if name != _CACHE]
-        for path in (here / name for name in (*names, *links)):
-            if path == assembly / SEAL:
-                continue
-            yield path.relative_to(assembly).as_posix(), _sum(path)
+        yield from (here / name for name in (*names, *links))
 
 
 def _sum(path: Path) -> str:

@@ -42,7 +42,7 @@ test "$*" = "api repos/owner/shop/commits/main --jq .sha" && test -n "$GH_TOKEN"
 PIP = """#!/bin/sh
 case "$*" in
   "install --require-hashes -r requirements.lock") grep -q -- '--hash=sha256:' requirements.lock;;
-  "install --no-deps -r requirements.txt")
+  "install --no-deps --no-index -r requirements.txt")
     grep -q '^./wheels/.*[.]whl$' requirements.txt && ls $(grep '^./wheels/' requirements.txt);;
   check) ;;
   *) echo "pip $*"; exit 1;;

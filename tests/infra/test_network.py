@@ -62,7 +62,8 @@ def test_its_rights_name_the_subnets_and_are_not_the_codes(placed: Cloud) -> Non
         made = allowed.pop("ec2:CreateNetworkInterface")
         assert sorted(made) == sorted([f"{_AT}:network-interface/*", *subnets, *groups])
         assert {action for action, where in allowed.items() if where == ["*"]} == {
-            "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+            "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+            "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
         }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ _.describe_stack_resources, _.describe_stack_resource, _.list_stack_resources, _
 _.get_template_summary, _.list_exports, _.list_imports, _.describe_events, _.update_termination_protection
 # Read by the library whose object it is: botocore, typer, RE2, awslambdaric, CDK, CycloneDX, PyYAML, PyIceberg,
 # zipfile.
-_.external_attr, _.compress_type, _.vpc_config
+_.external_attr, _.compress_type, _.vpc_config, _.produce
 _._cache, _.log_errors, _.lambda_runtime_address, _.recursive_loop, _.component, _.yaml_implicit_resolvers
 _.cachable, _._load_file, _._runtime_param, _._load_file_io, _._is_s3tables_database, _.memo, _._update_and_stage_table
 _._build_delete_files_partition_predicate, _._existing_manifests, _._deleted_entries, _._process_manifests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 from infra.bundle import LOCK as LAYER
 from infra.sbom import locked
+from sluice.cli.starting import CDK_CLI
+from sluice.folders import LIBRARY
 from tests.folders import ROOT
 
 LOCK = ROOT / "requirements.lock"
@@ -61,6 +64,22 @@ def test_the_lock_has_what_the_project_declares() -> None:
 def test_the_layers_lock_has_what_the_functions_need() -> None:
     assert layers()
     assert refused(layers(), versions(LAYER)) == [], MEND
+
+
+def test_a_new_projects_locks_have_what_this_repositorys_have() -> None:
+    base = LIBRARY / "new_project" / "base"
+    new = versions(base / "requirements.lock.in")
+    assert new
+    assert sorted(new.keys() - versions(LOCK).keys()) == [], MEND
+    assert apart(new, versions(LOCK)) == [], MEND
+    own = json.loads((ROOT / "package-lock.json").read_text())["packages"]["node_modules/aws-cdk"]
+    filled = (base / "package-lock.json.in").read_text().replace("@CDK@", CDK_CLI)
+    packages = json.loads(filled)["packages"]
+    assert packages.keys() == {"", "node_modules/aws-cdk"}
+    of_the_cli = packages["node_modules/aws-cdk"]
+    assert {each: of_the_cli[each] for each in ("version", "integrity")} == {
+        "version": own["version"], "integrity": own["integrity"],
+    }  # fmt: skip
 
 
 def machine_code(lock: dict[str, str]) -> list[str]:
