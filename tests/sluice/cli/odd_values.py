@@ -27,6 +27,7 @@ ODD = [
 #: A sound value of each required argument.
 SOUND = {"table": "gold.daily_sales", "what": "s3://bucket/key", "sql": "SELECT 1", "dataset": "orders", "file": "file"}
 SOUND |= {
+    "assembly": "build/dev",
     "delivery": "s3://bucket/key",
     "to": "2026-01-31",
     "name": "orders",
